@@ -1,0 +1,1 @@
+"""depot-edge: the edge controller for fleet charging depots.  Start with edge/README.md."""

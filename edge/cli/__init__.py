@@ -1,0 +1,69 @@
+"""The `depot` command: one file a subcommand, imported only when it is called.
+
+Exit 0: done.  Exit 1: the answer is no (a check failed).  Exit 2: the call or a file is wrong.
+All `--json` output is one JSON document on standard output; messages for people go to standard error.
+"""
+
+import argparse
+import importlib
+import sys
+
+# command -> what `depot --help` says of it.  The module is edge/cli/<command>.py and offers
+# arguments(parser) and run(args) -> exit code.
+COMMANDS = {
+    "run": "the daemon",
+    "demo": "a whole simulated depot, live, with nothing to configure",
+    "sim": "only the simulated devices, as real Modbus servers",
+    "check": "read a site file, say what is wrong, prove that the fallback currents fit",
+    "devices": "the device library: what is supported, how well, with caveats",
+    "scan": "find and recognise devices; writes nothing",
+    "read": "one look at a device in plain quantities",
+    "write": "write one setting of a device on the bench, inside its allow-list",
+    "trace": "watch the frames of a device, in hex and in words",
+    "status": "what is going on now",
+    "why": "why a charger gets what it gets, now or at a time",
+    "window": "charge windows: add, list, remove",
+    "events": "the utility's events",
+    "uptime": "uptime per port and month",
+    "balance": "one sharing problem through the C core",
+    "plan": "one planning problem through the C core",
+    "bench": "the benchmarks, with machine, versions and peers measured in the same run",
+}
+
+
+class CallError(Exception):
+    """The call or a file is wrong: printed as `depot: …`, exit 2."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one `depot` command and return its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(
+        prog="depot",
+        description="Edge controller for fleet charging depots. Not a listed power-control system.",
+        epilog="try: depot demo      depot check site.toml      depot COMMAND --help",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if words[:1] == [name]:
+            importlib.import_module(f"edge.cli.{name}").arguments(sub)
+    args = parser.parse_args(words)
+    try:
+        return int(importlib.import_module(f"edge.cli.{args.command}").run(args))
+    except CallError as error:
+        print(f"depot: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `depot … | head`
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

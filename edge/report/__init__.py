@@ -1,0 +1,1 @@
+"""Offline: the store in, tables out."""

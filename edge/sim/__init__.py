@@ -1,0 +1,1 @@
+"""The depot's digital twin: vehicles, chargers and meters as real Modbus servers, a utility, a network."""
