@@ -1,8 +1,10 @@
 """Builds the C core.  Everything else stands in pyproject.toml (cffi_modules has no key there)."""
 
+from pathlib import Path
+
 from setuptools import setup
 
 setup(
-    cffi_modules=["native/build.py:ffi"],
+    cffi_modules=["native/build.py:ffi"] if list(Path("native").glob("*.h")) else [],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -1,0 +1,176 @@
+"""What is kept: rows of the store, messages to the broker, and what one tick saw and decided.
+
+A row that ends later (a session, a port interval) is kept again under the same key with its end: the
+store replaces it, and the outbox sends it with a higher version.  All times are UTC ms; durations come
+from the monotonic clock and are kept beside them, because a wall clock may be set in between.
+"""
+
+import msgspec
+
+from edge.model.units import Triple
+
+
+class Kept(msgspec.Struct, frozen=True, tag=True):
+    """A row that must survive (I11)."""
+
+
+class Session(Kept, frozen=True):
+    """A vehicle was there.  id is made by us: charger, boot and start; it never changes.
+
+    end_wall_ms: None while it lasts.  energy_wh: by the charger's counter where it has one, else by
+    integration of its currents.  power_w_max: the highest power that was read.
+    end_reason: "unplugged", "lost", "gateway off"; OCPI and EV-ChART words are made in edge/report.
+    """
+
+    id: str
+    charger: str
+    start_wall_ms: int
+    end_wall_ms: int | None = None
+    duration_ms: int = 0
+    charging_ms: int = 0
+    energy_wh: int = 0
+    energy_source: str = "counter"
+    power_w_max: int = 0
+    starts: int = 0
+    end_reason: str = ""
+    error: str = ""
+    vehicle: str = ""
+
+
+class PortInterval(Kept, frozen=True):
+    """A port was in one state from start to end.  state: "up", "down", "unknown".
+
+    cause: "available", "in use", "curtailed", "fault", "comms", "power", "gateway off", "clock", …
+    excluded: "" or the reason for which 23 CFR 680.116(b) takes the minutes out.
+    """
+
+    port: str
+    start_wall_ms: int
+    state: str
+    cause: str
+    end_wall_ms: int | None = None
+    duration_ms: int = 0
+    excluded: str = ""
+    evidence: str = ""
+
+
+class Decision(Kept, frozen=True):
+    """A charger's grant changed, and why: what `depot why CHARGER --at TIME` looks up (I7)."""
+
+    wall_ms: int
+    charger: str
+    current_ma: int
+    because: str
+    asked_ma: int
+    asked_because: str
+    detail: str = ""
+
+
+class EventStep(Kept, frozen=True):
+    """An event of the utility moved: received, far, near, active, done, cancelled, superseded, refused."""
+
+    event_id: str
+    wall_ms: int
+    step: str
+    cause: str = ""
+
+
+class Compliance(Kept, frozen=True):
+    """What was done in one interval of a limit: asked, measured, when it was complied with.
+
+    complied_after_ms: from the interval's start; None if not within it.
+    """
+
+    event_id: str
+    program_id: str
+    event_name: str
+    interval_id: int
+    start_wall_ms: int
+    end_wall_ms: int
+    payload_type: str
+    limit_w: int
+    mean_w: int
+    highest_w: int
+    energy_wh: int
+    complied_after_ms: int | None
+
+
+AnyKept = Session | PortInterval | Decision | EventStep | Compliance
+
+
+class NodeNow(msgspec.Struct, frozen=True):
+    """A node in this tick, per phase.  flowing: measured, None while unknown.
+
+    limit_ma: the lowest limit of all reasons; other_ma: what is not charging, as counted;
+    charging_ma: granted below it; because: the reason of the lowest limit, per phase.
+    """
+
+    id: str
+    limit_ma: Triple
+    because: tuple[str, str, str]
+    flowing_ma: Triple | None
+    other_ma: Triple
+    charging_ma: Triple
+    power_w: int | None
+    age_ms: int | None
+
+
+class ChargerNow(msgspec.Struct, frozen=True):
+    """A charger in this tick.
+
+    asked: what it could use, and why not more; granted: what it gets, and what holds it back;
+    may_draw_ma: the worst case that the depot counts with (I1).
+    """
+
+    id: str
+    node: str
+    state: str
+    online: bool
+    asked_ma: int
+    asked_because: str
+    granted_ma: int
+    because: str
+    may_draw_ma: int
+    measured_ma: Triple | None
+    power_w: int | None
+    session_wh: int | None
+    session_since_wall_ms: int | None
+    vehicle: str = ""
+    ready_by_wall_ms: int | None = None
+    need_wh: int | None = None
+    promise: str = ""
+    age_ms: int | None = None
+
+
+class PriceNow(msgspec.Struct, frozen=True):
+    """A stretch of one price.  price_micro: millionths of the currency per kWh."""
+
+    from_wall_ms: int
+    to_wall_ms: int
+    price_micro: int
+    source: str
+
+
+class EventNow(msgspec.Struct, frozen=True):
+    """A stretch in which an event of the utility limits the site."""
+
+    event_id: str
+    name: str
+    from_wall_ms: int
+    to_wall_ms: int | None
+    payload_type: str
+    limit_w: int | None
+    step: str
+
+
+class TickRecord(msgspec.Struct, frozen=True):
+    """What one tick saw and decided."""
+
+    at_ms: int
+    wall_ms: int
+    nodes: list[NodeNow]
+    chargers: list[ChargerNow]
+    prices: list[PriceNow]
+    events: list[EventNow]
+    violations: list[str]
+    fallback: str = ""

@@ -1,0 +1,203 @@
+"""The site as the installer drew it: nodes, meters, chargers, lines, windows, brokers.
+
+          grid                          positive is import at a node
+           |                            and into the vehicle at a charger
+        [ main ]--- meter
+        /      \\
+   [panel-a]  [panel-b]                 a node is a breaker, feeder or transformer
+     |   |       |
+    bay  bay    bay                     phases: where a device's L1, L2, L3 are on the site
+
+edge/shell/sitefile.py reads a TOML file into these and checks what concerns more than one of them.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from edge.model.units import IEC_61851_MIN_MA, PHASES, Triple
+
+Days = tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
+EVERY_DAY: Days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a device is: a TCP host and port, or a serial line by its id; and its unit.
+
+    tcp: "HOST:PORT" or "".  line: the id of a Line, or "".
+    """
+
+    unit: int
+    tcp: str = ""
+    line: str = ""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A serial line.  format: data bits, parity, stop bits, as "8E1".  framing: rtu or ascii."""
+
+    id: str
+    port: str
+    baud: int = 19200
+    format: str = "8E1"
+    framing: Literal["rtu", "ascii"] = "rtu"
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A breaker, feeder or transformer.
+
+    limit_ma: the installer's limit per phase; nothing from a network raises it (I10).
+    limit_w: the installer's cap on the power through it, None for none.
+    other_max_ma: the highest plausible load below it that is not charging: what an unknown meter
+        counts as (I3).
+    meter: the id of the meter that measures it, "" for none; without one, other_max_ma always counts.
+    """
+
+    id: str
+    parent: str | None
+    limit_ma: Triple
+    limit_w: int | None = None
+    other_max_ma: Triple = (0, 0, 0)
+    meter: str = ""
+    delta: Literal["arithmetic", "phasor"] = "arithmetic"
+
+
+class Meter(msgspec.Struct, frozen=True):
+    """A meter.  phases: site phase index of its L1, L2, L3.  ratio: multiplies currents and powers."""
+
+    id: str
+    driver: str
+    at: Address
+    phases: tuple[int, ...] = PHASES
+    ratio: int = 1
+
+
+class Charger(msgspec.Struct, frozen=True):
+    """A charger with one port.
+
+    phases: the site phase index of its L1 (and L2, L3), as wired.
+    fallback_ma: what it draws at most when we are silent: set in the device, or written to it.
+    valid_for_ms: how long the device holds a setpoint, where the installer set it in the device.
+    port: the id that uptime and sessions are reported under.
+    """
+
+    id: str
+    node: str
+    driver: str
+    at: Address
+    phases: tuple[int, ...] = PHASES
+    min_ma: int = IEC_61851_MIN_MA
+    max_ma: int = 32_000
+    fallback_ma: int = IEC_61851_MIN_MA
+    valid_for_ms: int = 0
+    connector: int = 1
+    port: str = ""
+    name: str = ""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """When a vehicle is there and what it needs.
+
+    charger: by bay.  from_min, ready_by_min: minutes after local midnight; ready_by before from is the
+    next day.  days: of the `from` side.  priority: lower is served first.
+    """
+
+    id: str
+    charger: str
+    from_min: int
+    ready_by_min: int
+    need_wh: int
+    days: Days = EVERY_DAY
+    priority: int = 0
+    vehicle: str = ""
+    source: Literal["site", "operator"] = "operator"
+
+
+class Broker(msgspec.Struct, frozen=True):
+    """An MQTT broker and our credentials there.  Secrets are files, not values (0600)."""
+
+    host: str
+    port: int = 8883
+    tls: bool = True
+    protocol: Literal["3.1.1", "5"] = "5"
+    client_id: str = ""
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    keepalive_s: int = 30
+
+
+class Utility(msgspec.Struct, frozen=True):
+    """The utility: where its events come from and where reports go.
+
+    event_topics: filters; a topic's last level create, update or delete says the operation where the
+    message has no envelope.  targets: events with targets that name none of these are not for us.
+    """
+
+    broker: Broker
+    event_topics: tuple[str, ...]
+    report_topic: str
+    ven_name: str
+    programs: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+class Network(msgspec.Struct, frozen=True):
+    """The regional charging network.  root: the topic below which all of our messages stand.
+
+    ack_topic: where the receiving application acknowledges; "" where PUBACK has to do.
+    """
+
+    broker: Broker
+    root: str
+    ack_topic: str = ""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """The installer's settings of time.  All in ms.
+
+    meter_silent_ms: a meter older than this is unknown (I3: 5 s, by setting up to 10 s).
+    charger_silent_ms: a charger older than this counts with its fallback as well.
+    setpoint_ms: how long a setpoint holds without a newer one (I4).
+    raise_hold_ms: a charger is raised at most this often.
+    on_off_ms: minimum on and off time of a charger, against short cycling.
+    """
+
+    meter_silent_ms: int = 5_000
+    charger_silent_ms: int = 5_000
+    setpoint_ms: int = 10_000
+    raise_hold_ms: int = 10_000
+    on_off_ms: int = 300_000
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A depot.  nodes: parents before children; nodes[0] is the site itself.
+
+    voltage_v: nominal, line to neutral.  tariff: path of a URDB file, "" for none.
+    without_window: what a vehicle without a charge window gets: "now", or nothing.
+    """
+
+    id: str
+    name: str
+    timezone: str
+    nodes: tuple[Node, ...]
+    meters: tuple[Meter, ...] = ()
+    chargers: tuple[Charger, ...] = ()
+    lines: tuple[Line, ...] = ()
+    windows: tuple[Window, ...] = ()
+    voltage_v: int = 230
+    tariff: str = ""
+    currency: str = "USD"
+    utility: Utility | None = None
+    network: Network | None = None
+    policy: Policy = Policy()
+    without_window: Literal["now", "never"] = "now"
+
+    def path(self, node_id: str) -> tuple[str, ...]:
+        """Return the node and everything that feeds it, up to the site."""
+        parents = {n.id: n.parent for n in self.nodes}
+        path = [node_id]
+        while (parent := parents[path[-1]]) is not None:
+            path.append(parent)
+        return tuple(path)
