@@ -156,7 +156,7 @@ class SetCurrent(Command, frozen=True):
 
 
 class Keep(Command, frozen=True):
-    """Write a row to the store; with `tell`, also to the outbox of a broker, in the same transaction (I11)."""
+    """Write a row to the store; with `tell`, also to the outbox of a broker, in one transaction (I11)."""
 
     row: Kept
     tell: Literal["", "network", "utility"] = ""
