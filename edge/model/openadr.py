@@ -6,12 +6,12 @@ edge/core/timeline.py says which interval holds at which time.
 Source: OpenADR 3.1.1 openadr3.yaml and User Guide §7, §8.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 # intervalPeriod.start 0001-01-01: at an event "now", in a later interval "after the previous one".
-NOW = "now"
+NOW: Final = "now"
 
 # "P9999Y": for ever.
 FOREVER = None
@@ -20,11 +20,17 @@ Value = int | float | str | bool | tuple[float, float]
 
 
 class IntervalPeriod(msgspec.Struct, frozen=True):
-    """start: UTC ms, NOW, or None where it is inherited.  durations in ms; None is for ever."""
+    """start: UTC ms, NOW, or None where it is inherited.  durations in ms; None is for ever.
+
+    duration_ms: may be negative as ISO 8601 allows; what has no positive length holds never.
+    inherits_duration: the interval's period gave no duration, so the event's holds.
+    randomize_start_ms: the extent to either side; 0 where it is not given.
+    """
 
     start: int | Literal["now"] | None = None
     duration_ms: int | None = 0
     randomize_start_ms: int = 0
+    inherits_duration: bool = False
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -69,8 +75,9 @@ class OpenAdrEvent(msgspec.Struct, frozen=True):
     """An event of a utility.  priority: lower is more important; None is least.
 
     duration_ms: the event's own; None for ever; 0 where it is not given.
-    received_wall_ms: when we first saw it: "now" means then.
-    random_ms: the one draw of randomizeStart, kept over restarts.
+    received_wall_ms: when we first saw this version of it: "now" means then.
+    random_ms: the one draw of randomizeStart, kept over restarts: uniform within plus and minus the
+        largest randomizeStart in the event; a period with a smaller one shifts in proportion.
     """
 
     id: str
