@@ -41,7 +41,9 @@ def ma_from_amps(amps: Decimal | int | float) -> int:
 
 def amps_text(current_ma: int) -> str:
     """Return a current as people read it: 16000 → "16 A", 6250 → "6.25 A"."""
-    return f"{Decimal(current_ma) / 1000:f}".rstrip("0").rstrip(".") + " A" if current_ma else "0 A"
+    whole, thousandths = divmod(abs(current_ma), 1000)
+    text = f"{whole}.{thousandths:03}".rstrip("0").rstrip(".")
+    return f"{'-' if current_ma < 0 else ''}{text} A"
 
 
 def ma_down_from_w(power_w: int, voltage_mv: int) -> int:
