@@ -1,0 +1,281 @@
+"""What must hold between the keys of a site file: references, addresses, the tree, windows, I4.
+
+    check(rows, folder, problems, notes)     everything but the fallback sums
+    prove(site, rows, problems)              the fallback sums per node (core/fallback.py)
+
+Rule 1: a row that did not read gives no further problems, and its id still counts as known: one slip,
+one message.
+Rule 2: a note is for a person to look at; a problem refuses the site.
+"""
+
+import zoneinfo
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.core import fallback
+from edge.core.fallback import NodeProof
+from edge.model.site import Site
+from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, IEC_61851_MIN_MA, PHASE_NAMES, PHASES, amps_text
+from edge.shell import tarifffile
+from edge.shell.siteread import Problem, Row, Rows, nearest, shown
+
+DEVICE_TABLES = ("meter", "charger")
+# A serial line's units.  Source: Modbus over Serial Line V1.02, 2.2.
+SERIAL_UNITS = range(1, 248)
+
+
+def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem]) -> None:
+    """Add to problems (and notes) what is wrong between the keys.  folder: of the site file."""
+    for rule in (_one_of_each, _references, _tree, _addresses, _drivers, _chargers, _windows, _time_zone):
+        problems += rule(rows)
+    problems += _tariff(rows, folder)
+    notes += _files(rows, folder)
+
+
+def problem(row: Row, key: str, expected: str, found: object = None) -> Problem:
+    """Return a problem of one key of a row; without `found`, of what stands in the file there."""
+    text = "" if found is None else shown(found)
+    return Problem(row.label, key, text, expected, row.lines.get(key, row.lines.get("", 0)))
+
+
+def _one_of_each(rows: Rows) -> Iterator[Problem]:
+    """Ids are unique, devices among themselves too: readings, topics and commands go by them."""
+    for tables in (("node",), ("line",), DEVICE_TABLES, ("window",)):
+        first: dict[str, Row] = {}
+        for table in tables:
+            for row in rows[table]:
+                name = row.values.get("id")
+                if name is None:
+                    continue
+                if name in first:
+                    other = first[name]
+                    line = other.lines.get("id", other.lines.get("", 0))
+                    yield problem(row, "id", f"is taken: {other.label} in line {line} has it", name)
+                first.setdefault(name, row)
+    ports: dict[str, Row] = {}
+    for row in rows["charger"]:
+        port = row.values.get("port", row.values.get("id"))
+        if port in ports and "port" in row.values:
+            yield problem(row, "port", f"is taken: {ports[port].label} reports under it", port)
+        if port is not None:
+            ports.setdefault(port, row)
+
+
+def _references(rows: Rows) -> Iterator[Problem]:
+    """What is named exists."""
+    targets = (
+        ("node", "parent", "node"), ("node", "meter", "meter"), ("meter", "line", "line"),
+        ("charger", "line", "line"), ("charger", "node", "node"), ("window", "charger", "charger"),
+    )  # fmt: skip
+    for table, key, target in targets:
+        known = rows.ids(target)
+        for row in rows[table]:
+            name = row.values.get(key)
+            if name is not None and name not in known:
+                yield problem(row, key, f"there is no [[{target}]] {nearest(name, known)}", name)
+    measures: dict[str, Row] = {}
+    for row in rows["node"]:
+        meter = row.values.get("meter")
+        if meter in measures:
+            yield problem(row, "meter", f"measures {measures[meter].label} already; one node each", meter)
+        if meter is not None:
+            measures.setdefault(meter, row)
+    for row in rows["meter"]:
+        if row.whole and row.values["id"] not in measures:
+            yield problem(row, "id", "no [[node]] names it as its meter", row.values["id"])
+
+
+def _tree(rows: Rows) -> Iterator[Problem]:
+    """One root, no circle, and a node counts what the nodes below it count."""
+    nodes = rows["node"]
+    if not nodes:
+        return
+    roots = [row for row in nodes if "parent" not in row.values and row.whole]
+    if not roots and all(row.whole for row in nodes):
+        yield Problem(
+            "[[node]]", "parent", "", "one node, the site's connection, has no parent; all have one"
+        )
+    for row in roots[1:]:
+        yield problem(row, "parent", f"missing: {roots[0].label} is the site's connection already; expected "
+                      "the id of the node that feeds this one")  # fmt: skip
+    by_id = {row.values["id"]: row for row in nodes if "id" in row.values}
+    for row in nodes:
+        path = [row.values.get("id")]
+        while (parent := by_id[path[-1]].values.get("parent") if path[-1] in by_id else None) is not None:
+            path.append(parent)
+            if parent in path[:-1]:
+                break
+        if len(path) > 1 and path[-1] == path[0]:
+            yield problem(row, "parent", f"feeds itself: {' → '.join(map(str, path))}", row.values["parent"])
+        yield from _counts_what_is_below(row, by_id.get(row.values.get("parent", "")))
+
+
+def _counts_what_is_below(row: Row, parent: Row | None) -> Iterator[Problem]:
+    """A node's other_max_a covers all that is below it, so no child's may be higher."""
+    if parent is None or not (row.whole and parent.whole):
+        return
+    for phase in PHASES:
+        own, above = row.values["other_max_ma"][phase], parent.values["other_max_ma"][phase]
+        if own > above:
+            yield problem(
+                parent, "other_max_a",
+                f"{amps_text(above)} on {PHASE_NAMES[phase]}: expected at least {amps_text(own)}: it "
+                f"counts all that is below, and {row.label} has {amps_text(own)}",
+            )  # fmt: skip
+            return
+
+
+def _addresses(rows: Rows) -> Iterator[Problem]:
+    """Each device has one address, and only sockets of one station share one."""
+    first: dict[tuple[object, ...], Row] = {}
+    for table in DEVICE_TABLES:
+        for row in rows[table]:
+            values = row.values
+            if row.whole and ("tcp" in values) == ("line" in values):
+                yield problem(row, "tcp", "expected either tcp or line, and not both")
+                continue
+            if not row.whole:
+                continue
+            if "line" in values and values["unit"] not in SERIAL_UNITS:
+                yield problem(row, "unit", "expected 1 to 247 on a serial line", values["unit"])
+            place = (values.get("tcp"), values.get("line"), values["unit"])
+            socket = (values["driver"], values.get("connector", 1)) if table == "charger" else ()
+            for other_place, other in first.items():
+                if other_place[:3] != place:
+                    continue
+                theirs = other_place[3:]
+                one_station = socket and theirs and socket[0] == theirs[0] and socket[1] != theirs[1]
+                if not one_station:
+                    where = values.get("tcp") or values.get("line")
+                    told = f"{where} unit {values['unit']} is the address of {other.label} already"
+                    yield problem(
+                        row, "unit", f"{told}; sockets of one station differ in connector", values["unit"]
+                    )
+                    break
+            first.setdefault((*place, *socket), row)
+    ports: dict[str, Row] = {}
+    for row in rows["line"]:
+        port = row.values.get("port")
+        if port in ports:
+            yield problem(row, "port", f"is the port of {ports[port].label} already", port)
+        if port is not None:
+            ports.setdefault(port, row)
+
+
+def _chargers(rows: Rows) -> Iterator[Problem]:
+    """A charger's currents are in order, and its fallback is one that it can have (I2)."""
+    for row in rows["charger"]:
+        if not row.whole:
+            continue
+        values = row.values
+        low, high, falls = values.get("min_ma", IEC_61851_MIN_MA), values["max_ma"], values["fallback_ma"]
+        if low == 0:
+            yield problem(row, "min_a", "expected more than 0; a pause is always allowed", 0)
+        if low > high:
+            yield problem(row, "max_a", f"{amps_text(high)}: expected at least min_a, {amps_text(low)}")
+        elif falls and not low <= falls <= high:
+            expected = (
+                f"{amps_text(falls)}: expected 0, or from min_a {amps_text(low)} to max_a {amps_text(high)}"
+            )
+            yield problem(row, "fallback_a", expected)
+
+
+def _windows(rows: Rows) -> Iterator[Problem]:
+    """A window has a length."""
+    for row in rows["window"]:
+        if row.whole and row.values["from_min"] == row.values["ready_by_min"]:
+            yield problem(row, "ready_by", "expected another time than from")
+
+
+def _time_zone(rows: Rows) -> Iterator[Problem]:
+    for row in rows["site"]:
+        name = row.values.get("timezone")
+        if name is None:
+            continue
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            near = nearest(name, zoneinfo.available_timezones())
+            yield problem(
+                row, "timezone", f"is not a zone of the IANA time zone database {near}".rstrip(), name
+            )
+
+
+def _tariff(rows: Rows, folder: Path) -> Iterator[Problem]:
+    """The tariff file exists and reads."""
+    for row in rows["site"]:
+        name = row.values.get("tariff")
+        if name is None:
+            continue
+        try:
+            tarifffile.load(folder / name, row.values.get("timezone", "UTC"))
+        except tarifffile.TariffRefused as refused:
+            yield problem(row, "tariff", str(refused), name)
+
+
+def _files(rows: Rows, folder: Path) -> Iterator[Problem]:
+    """Notes: what the daemon will need on the gateway, and this machine may not have."""
+    for table in ("utility", "network"):
+        for row in rows[table]:
+            for key in ("password_file", "ca_file", "cert_file", "key_file"):
+                name = row.values.get(key)
+                if name is None:
+                    continue
+                path = folder / name
+                if not path.is_file():
+                    yield problem(row, key, f"there is no file {path} on this machine", name)
+                elif key in ("password_file", "key_file") and path.stat().st_mode & 0o077:
+                    yield problem(row, key, f"others can read {path}: chmod 600", name)
+
+
+# --- drivers ----------------------------------------------------------------------------------------
+
+
+def _drivers(rows: Rows) -> Iterator[Problem]:
+    """Drivers are in the library, of the right kind, and on a transport that they have."""
+    return iter(())
+
+
+def falls_to(site: Site) -> dict[str, int]:
+    """Return what each charger draws at most when we are silent, by id."""
+    return {charger.id: charger.fallback_ma for charger in site.chargers}
+
+
+# --- fallback ---------------------------------------------------------------------------------------
+
+
+def prove(site: Site, rows: Rows, problems: list[Problem]) -> list[NodeProof]:
+    """Return the fallback sums per node, and add a problem for every node where they do not fit (I4)."""
+    falls = falls_to(site)
+    proof = fallback.prove(site, falls)
+    by_id = {row.values["id"]: row for row in rows["node"]}
+    for node in proof:
+        row = by_id[node.node]
+        for phase in PHASES:
+            if node.spare_ma[phase] < 0:
+                problems.append(problem(row, "limit_a", _does_not_fit(node, phase)))
+        if node.spare_w is not None and node.spare_w < 0:
+            problems.append(problem(row, "limit_kw", _too_many_watts(site, node)))
+    return proof
+
+
+def _does_not_fit(node: NodeProof, phase: int) -> str:
+    other, falls, limit = node.other_ma[phase], node.fallback_ma[phase], node.limit_ma[phase]
+    return (
+        f"{PHASE_NAMES[phase]}: fallback currents do not fit: other load {amps_text(other)} + fallback of "
+        f"{_count(node.chargers)} {amps_text(falls)} = {amps_text(other + falls)}, expected at most "
+        f"{amps_text(limit)}; lower fallback_a (0 pauses), or raise what is too small"
+    )
+
+
+def _too_many_watts(site: Site, node: NodeProof) -> str:
+    over, nominal = HIGHEST_VOLTAGE_PER_NOMINAL
+    highest = f"{site.voltage_v * over / nominal:g} V (nominal + {over * 100 // nominal - 100} %)"
+    return (
+        f"fallback currents do not fit: other load and fallback of {_count(node.chargers)} are "
+        f"{node.sum_w} W at {highest}, expected at most {node.limit_w} W"
+    )
+
+
+def _count(chargers: int) -> str:
+    return "1 charger" if chargers == 1 else f"{chargers} chargers"

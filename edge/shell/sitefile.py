@@ -1,0 +1,189 @@
+"""Reads the installer's site file (TOML) into model.site.Site, or says everything that is wrong.
+
+    load(path) -> Site                     what the daemon calls; raises SiteRefused, SiteUnreadable
+    examine(path) -> Examined              what `depot check` prints: site, problems, notes, proof
+
+All problems are found in one go.  Each names the line, the table with its id, the key, what stands
+there and what was expected.  A site whose fallback currents do not fit is refused (I4).
+
+Which keys exist is sitewords.py, reading them siteread.py; what concerns more than one of them is
+sitecheck.py; the fallback sums are core/fallback.py.  Nothing is guessed or rounded: a figure finer
+than 1 mA is refused.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge.core.fallback import NodeProof
+from edge.model.site import (
+    Address,
+    Broker,
+    Charger,
+    Line,
+    Meter,
+    Network,
+    Node,
+    Policy,
+    Site,
+    Utility,
+    Window,
+)
+from edge.shell import sitecheck
+from edge.shell.siteread import Problem, Rows, read
+from edge.shell.sitewords import BROKER_FIELDS
+
+# Keys that name files; a relative one is relative to the site file.
+FILE_KEYS = ("tariff", "password_file", "ca_file", "cert_file", "key_file")
+
+
+class SiteUnreadable(Exception):
+    """The file cannot be opened, or is not TOML."""
+
+
+class SiteRefused(Exception):
+    """The file reads, but it is not a site that may run.  problems: all of them."""
+
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
+        self.path, self.problems = path, problems
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(f"{path}: {count}{lines}")
+
+
+@dataclass
+class Examined:
+    """What a look at a site file found.  site: None while there is a problem.
+
+    notes: what may be right, but should be looked at.  proof: per node; empty until all figures read.
+    """
+
+    path: Path
+    site: Site | None = None
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    proof: list[NodeProof] = field(default_factory=list)
+
+
+def load(path: Path | str) -> Site:
+    """Return the site of a file.
+
+    Raises SiteUnreadable if there is no such file or it is not TOML; SiteRefused with all problems.
+    """
+    examined = examine(path)
+    if examined.site is None:
+        raise SiteRefused(examined.path, examined.problems)
+    return examined.site
+
+
+def examine(path: Path | str) -> Examined:
+    """Read a site file and collect all that is wrong.
+
+    Raises SiteUnreadable if there is no such file or it is not TOML.
+    """
+    found = Examined(Path(path))
+    folder = found.path.absolute().parent
+    try:
+        rows = read(_text_of(found.path), found.problems)
+    except tomllib.TOMLDecodeError as error:
+        raise SiteUnreadable(f"{found.path}: not TOML: {error}") from None
+    sitecheck.check(rows, folder, found.problems, found.notes)
+    if found.problems:
+        return found
+    site = _build(rows, folder)
+    found.proof = sitecheck.prove(site, rows, found.problems)
+    if not found.problems:
+        found.site = site
+    return found
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SiteUnreadable(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SiteUnreadable(f"{path}: cannot be read: {error}") from None
+
+
+# --- building ---------------------------------------------------------------------------------------
+
+
+def _build(rows: Rows, folder: Path) -> Site:
+    """Put the rows together.  Everything has been checked but the fallback sums."""
+    head = _with_files(rows["site"][0].values, folder)
+    head.setdefault("name", head["id"])
+    return Site(
+        **head,
+        nodes=_parents_first(rows),
+        lines=tuple(Line(**row.values) for row in rows["line"]),
+        meters=tuple(Meter(**_with_address(row.values)) for row in rows["meter"]),
+        chargers=tuple(_charger(row.values) for row in rows["charger"]),
+        windows=_windows(rows),
+        utility=_utility(rows, folder, head["id"]),
+        network=_network(rows, folder, head["id"]),
+        policy=Policy(**(rows["policy"][0].values if rows["policy"] else {})),
+    )
+
+
+def _with_files(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the values with file names made absolute from the site file's folder."""
+    return {key: str(folder / value) if key in FILE_KEYS else value for key, value in values.items()}
+
+
+def _with_address(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with tcp, line and unit gathered as `at`."""
+    parts = {key: values[key] for key in ("unit", "tcp", "line") if key in values}
+    return {key: value for key, value in values.items() if key not in parts} | {"at": Address(**parts)}
+
+
+def _parents_first(rows: Rows) -> tuple[Node, ...]:
+    """Return the nodes, parents before children, else in the order of the file."""
+    left = [Node(**{"parent": None, **row.values}) for row in rows["node"]]
+    order: list[Node] = []
+    placed: set[str | None] = {None}
+    while left:
+        ready = [node for node in left if node.parent in placed]
+        assert ready, "sitecheck has refused circles"
+        order += ready
+        placed |= {node.id for node in ready}
+        left = [node for node in left if node.id not in placed]
+    return tuple(order)
+
+
+def _charger(values: dict[str, Any]) -> Charger:
+    own = values["id"]
+    return Charger(**_with_address({"port": own, "name": own, **values}))
+
+
+def _windows(rows: Rows) -> tuple[Window, ...]:
+    counts: dict[str, int] = {}
+    windows = []
+    for row in rows["window"]:
+        charger = row.values["charger"]
+        counts[charger] = counts.get(charger, 0) + 1
+        values = {"id": f"{charger}-{counts[charger]}", **row.values}
+        windows.append(Window(**values, source="site"))
+    return tuple(windows)
+
+
+def _broker(values: dict[str, Any], client_id: str) -> Broker:
+    own = {key: value for key, value in values.items() if key in BROKER_FIELDS and key != "broker"}
+    return Broker(**{"client_id": client_id, **values["broker"], **own})
+
+
+def _utility(rows: Rows, folder: Path, site_id: str) -> Utility | None:
+    for row in rows["utility"]:
+        values = _with_files(row.values, folder)
+        own = {key: value for key, value in values.items() if key not in BROKER_FIELDS}
+        return Utility(broker=_broker(values, f"depot-{site_id}-utility"), **own)
+    return None
+
+
+def _network(rows: Rows, folder: Path, site_id: str) -> Network | None:
+    for row in rows["network"]:
+        values = _with_files(row.values, folder)
+        own = {key: value for key, value in values.items() if key not in BROKER_FIELDS}
+        return Network(broker=_broker(values, f"depot-{site_id}-network"), **own)
+    return None

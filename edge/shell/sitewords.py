@@ -1,0 +1,256 @@
+"""The words of a site file: every table and every key.
+
+Rule: a key exists if and only if it has a row here.  The reader (siteread.py), the JSON Schema
+(siteschema.py) and the "did you mean" of the messages all come from these rows.  What a value may be is
+in sitekinds.py, what concerns more than one key in sitecheck.py.
+"""
+
+from dataclasses import dataclass, field
+
+from edge.shell.sitekinds import (
+    AMPS,
+    AMPS3,
+    BROKER,
+    CLOCK,
+    CURRENCY,
+    DAYS,
+    KW,
+    KWH,
+    NAME,
+    PHASES_AS_WIRED,
+    TCP,
+    TEXT,
+    TEXTS,
+    TOPIC,
+    TOPIC_FILTERS,
+    Kind,
+    choice,
+    seconds,
+    whole,
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a table.  to: the field of the model's struct; "" is the key's own name."""
+
+    name: str
+    kind: Kind
+    says: str
+    required: bool = False
+    to: str = ""
+
+    @property
+    def target(self) -> str:
+        return self.to or self.name
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the file.  many: written `[[name]]`, as often as needed."""
+
+    name: str
+    says: str
+    keys: tuple[Key, ...]
+    many: bool = False
+    required: bool = False
+    by_name: dict[str, Key] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.by_name.update({key.name: key for key in self.keys})
+
+    @property
+    def title(self) -> str:
+        """The heading as it stands in the file."""
+        return f"[[{self.name}]]" if self.many else f"[{self.name}]"
+
+
+# The settings of a serial line that Modbus devices have.  Source: Modbus over Serial Line V1.02, 2.5.
+BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+FORMATS = ("8E1", "8N1", "8N2", "8O1", "7E1", "7O1", "7N2")
+
+_ADDRESS = (
+    Key("driver", NAME, "the device family, as `depot devices` lists it", required=True),
+    Key("tcp", TCP, "host and port of a Modbus TCP device; this or line"),
+    Key("line", NAME, "the id of the [[line]] that it is on; this or tcp"),
+    Key("unit", whole(0, 255), "its Modbus unit number", required=True),
+)
+_BROKER_KEYS = (
+    Key("broker", BROKER, "mqtts://user@host:port", required=True),
+    Key("protocol", choice("3.1.1", "5"), "the MQTT version; 5 if not given"),
+    Key("client_id", NAME, "the client id; made from the site's id if not given"),
+    Key("password_file", TEXT, "a file with the password, readable by the daemon alone"),
+    Key("ca_file", TEXT, "certificates of the authorities that may vouch for the broker"),
+    Key("cert_file", TEXT, "our certificate, where the broker wants one"),
+    Key("key_file", TEXT, "the key of cert_file, readable by the daemon alone"),
+    Key("keepalive_s", whole(5, 3600, unit=" s"), "MQTT keep-alive; 30 if not given"),
+)
+BROKER_FIELDS = {key.name for key in _BROKER_KEYS}
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            "site",
+            "The depot.",
+            (
+                Key("id", NAME, "a short name of the depot; part of topics and reports", required=True),
+                Key("name", TEXT, "what people call it; the id if not given"),
+                Key("timezone", TEXT, 'such as "America/Los_Angeles"; tariff and windows follow it', True),
+                Key("voltage_v", whole(90, 300, unit=" V"), "nominal, line to neutral; 230 if not given"),
+                Key("tariff", TEXT, "a tariff file in URDB shape"),
+                Key("currency", CURRENCY, "of the tariff, as in ISO 4217; USD if not given"),
+                Key(
+                    "without_window",
+                    choice("now", "never"),
+                    "what a vehicle without window gets; now if not given",
+                ),
+            ),
+            required=True,
+        ),
+        Table(
+            "node",
+            "A breaker, feeder or transformer.  The one without parent is the site's own connection.",
+            (
+                Key("id", NAME, "a short name, such as panel-a", required=True),
+                Key("parent", NAME, "the id of the node that feeds it; none for the site's connection"),
+                Key("limit_a", AMPS3, "what it may carry, per phase", required=True, to="limit_ma"),
+                Key("limit_kw", KW, "what it may carry in all, where that is limited too", to="limit_w"),
+                Key(
+                    "other_max_a",
+                    AMPS3,
+                    "the highest load below it that is not charging; counts in full where no meter is "
+                    "read; 0 where nothing else is connected",
+                    required=True,
+                    to="other_max_ma",
+                ),
+                Key("meter", NAME, "the id of the [[meter]] that measures it"),
+                Key("delta", choice("arithmetic", "phasor"), "how currents add; arithmetic if not given"),
+            ),
+            many=True,
+            required=True,
+        ),
+        Table(
+            "line",
+            "A serial line (RS-485).",
+            (
+                Key("id", NAME, "a short name, such as rs485", required=True),
+                Key("port", TEXT, "the port, such as /dev/ttyUSB0 or /dev/serial/by-id/...", required=True),
+                Key("baud", choice(*BAUDS), "bits per second; 19200 if not given"),
+                Key("format", choice(*FORMATS), "data bits, parity, stop bits; 8E1 if not given"),
+                Key("framing", choice("rtu", "ascii"), "rtu if not given"),
+            ),
+            many=True,
+        ),
+        Table(
+            "meter",
+            "An energy meter.",
+            (
+                Key("id", NAME, "a short name, such as main-meter", required=True),
+                *_ADDRESS,
+                Key(
+                    "phases",
+                    PHASES_AS_WIRED,
+                    "where its L1, L2, L3 are on the site; as named here if not given",
+                ),
+                Key("ratio", whole(1, 10_000), "multiplies currents and powers where the meter does not"),
+            ),
+            many=True,
+        ),
+        Table(
+            "charger",
+            "A charger with one port.  A station with two sockets is two chargers.",
+            (
+                Key("id", NAME, "a short name, such as bay-1", required=True),
+                Key("node", NAME, "the id of the node that feeds it", required=True),
+                *_ADDRESS,
+                Key(
+                    "phases",
+                    PHASES_AS_WIRED,
+                    "where its L1 (L2, L3) are on the site; as named here if not given",
+                ),
+                Key("min_a", AMPS, "the least that it can charge with; 6 if not given", to="min_ma"),
+                Key("max_a", AMPS, "the most that it and its cable can carry", required=True, to="max_ma"),
+                Key(
+                    "fallback_a",
+                    AMPS,
+                    "what it may draw when we are silent: as set in the device; 0, or min_a and more",
+                    required=True,
+                    to="fallback_ma",
+                ),
+                Key(
+                    "valid_for_s",
+                    seconds(0, 3600),
+                    "how long it holds a setpoint, as set in the device",
+                    to="valid_for_ms",
+                ),
+                Key("connector", whole(1, 8), "which socket of the station; 1 if not given"),
+                Key("port", NAME, "the id in uptime and session reports; the charger's id if not given"),
+                Key("name", TEXT, "what people call it; the charger's id if not given"),
+            ),
+            many=True,
+        ),
+        Table(
+            "window",
+            "When a vehicle is there and what it needs.",
+            (
+                Key("id", NAME, "a short name; made from the charger's if not given"),
+                Key("charger", NAME, "the id of the charger", required=True),
+                Key("from", CLOCK, "plugged in from this local time", required=True, to="from_min"),
+                Key("ready_by", CLOCK, "ready by then; before `from` is the next day", True, "ready_by_min"),
+                Key("need_kwh", KWH, "energy that it needs", required=True, to="need_wh"),
+                Key("days", DAYS, "days of `from`; daily if not given"),
+                Key("priority", whole(-100, 100), "lower is served first; 0 if not given"),
+                Key("vehicle", TEXT, "the vehicle's name"),
+            ),
+            many=True,
+        ),
+        Table(
+            "utility",
+            "The utility's broker.",
+            (
+                *_BROKER_KEYS,
+                Key("event_topics", TOPIC_FILTERS, "topic filters of its OpenADR events", required=True),
+                Key("report_topic", TOPIC, "where our reports go", required=True),
+                Key("ven_name", TEXT, "our name there (venName)", required=True),
+                Key("programs", TEXTS, "programs that are for us; all if not given"),
+                Key("targets", TEXTS, "targets that mean us; all if not given"),
+            ),
+        ),
+        Table(
+            "network",
+            "The regional charging network's broker.",
+            (
+                *_BROKER_KEYS,
+                Key("root", TOPIC, "the topic below which all of our messages stand", required=True),
+                Key("ack_topic", TOPIC, "where the receiving application acknowledges"),
+            ),
+        ),
+        Table(
+            "policy",
+            "Settings of time, for those who know why.",
+            (
+                Key(
+                    "meter_silent_s",
+                    seconds(1, 10),
+                    "older than this, a meter is unknown; 5",
+                    to="meter_silent_ms",
+                ),
+                Key(
+                    "charger_silent_s",
+                    seconds(1, 60),
+                    "older than this, it counts with its fallback; 5",
+                    to="charger_silent_ms",
+                ),
+                Key("setpoint_s", seconds(2, 60), "how long a setpoint holds; 10", to="setpoint_ms"),
+                Key(
+                    "raise_hold_s",
+                    seconds(1, 600),
+                    "a charger is raised at most this often; 10",
+                    to="raise_hold_ms",
+                ),
+                Key("on_off_s", seconds(0, 3600), "least time on and off; 300", to="on_off_ms"),
+            ),
+        ),
+    )
+}
