@@ -1,0 +1,770 @@
+/* balance.c -- see balance.h for the promises and README.md for the rule.
+ *
+ * Words of this file.  A *level* is a grant divided by a weight, in units of 1/LEVEL mA,
+ * rounded down.  Chargers rise together: whoever stands lowest takes the next step, and
+ * among those of one level the one whose *turn* is first.  LEVEL is so fine that two
+ * grants fall into one level only if grant / weight is exactly the same.
+ *
+ * What a rising charger has at a level is a formula, risen_ma(); so nothing is computed
+ * step by step except in the few levels in which a branch of the tree becomes full.
+ */
+#include "balance.h"
+
+#include <assert.h>   /* assert, static_assert */
+#include <stdbool.h>  /* bool */
+
+enum {
+    PHASES = 3,
+    L1 = 1, L2 = 2, L3 = 4,
+    LEVEL_BITS = 20,
+};
+
+#define LEVEL      ((int64_t)1 << LEVEL_BITS)
+#define LEVEL_END  ((int64_t)LB_MA_MAX << LEVEL_BITS)  /* here everybody is at its max     */
+#define NEVER      INT64_MAX                           /* the level of a branch never full */
+#define SUM_MAX    ((int64_t)LB_CHARGERS * LB_MA_MAX)
+
+static_assert(LEVEL > (int64_t)LB_WEIGHT_MAX * LB_WEIGHT_MAX,
+              "different grants over weights differ by at least one over both weights");
+static_assert(LEVEL_END <= INT64_MAX / LB_WEIGHT_MAX - LEVEL, "level * weight fits");
+static_assert(SUM_MAX <= (INT64_MAX >> LEVEL_BITS) / 2, "a sum of currents fits as a level");
+static_assert(2 * (int64_t)LB_MA_MAX <= INT32_MAX, "a slot's currents fit");
+static_assert(LB_PHASOR_MAX <= (int64_t)1 << 30, "squares in a phasor sum fit");
+static_assert(LB_NO_LIMIT == INT64_MAX, "no sum reaches a limit that is none");
+static_assert(LB_NODES <= INT32_MAX / 2 && LB_CHARGERS <= INT32_MAX / 2, "counts fit");
+static_assert(sizeof(struct lb_node) == 32 && sizeof(struct lb_charger) == 48,
+              "no padding: sites can be compared and written as they are");
+
+/// Checking ///
+
+static bool is_current(int64_t ma, int64_t least_ma)
+{
+    return ma >= least_ma && ma <= LB_MA_MAX;
+}
+
+static int check_charger(const struct lb_site *site, const struct lb_charger *charger)
+{
+    if (charger->node < 0 || charger->node >= site->node_count) { return LB_E_NODE; }
+    if (charger->phases < 1 || charger->phases > 7) { return LB_E_PHASES; }
+    if (!is_current(charger->min_ma, 0) || !is_current(charger->max_ma, 0) ||
+        !is_current(charger->step_ma, 1)) {
+        return LB_E_RANGE;
+    }
+    if (charger->max_ma > 0 && charger->min_ma > charger->max_ma) { return LB_E_RANGE; }
+    if (charger->weight < 1 || charger->weight > LB_WEIGHT_MAX) { return LB_E_WEIGHT; }
+    return LB_OK;
+}
+
+/* The nodes on the way from `n` to the site.  Parents come before their children, so
+ * this ends; past LB_DEPTH it need not count on. */
+static int depth_of(const struct lb_site *site, int32_t n)
+{
+    int depth = 0;
+    for (; n >= 0 && depth <= LB_DEPTH; n = site->node[n].parent) { depth++; }
+    return depth;
+}
+
+int lb_check(const struct lb_site *site)
+{
+    if (site->node_count < 1 || site->node_count > LB_NODES) { return LB_E_COUNT; }
+    if (site->charger_count < 0 || site->charger_count > LB_CHARGERS) { return LB_E_COUNT; }
+
+    bool phasor = false;
+    for (int32_t n = 0; n < site->node_count; n++) {
+        int32_t parent = site->node[n].parent;
+        if (parent >= n || parent < -1 || (parent == -1) != (n == 0)) { return LB_E_ORDER; }
+        if (depth_of(site, n) > LB_DEPTH) { return LB_E_DEPTH; }
+        phasor = phasor || site->node[n].phasor != 0;
+    }
+    int64_t most_ma = 0;
+    for (int32_t c = 0; c < site->charger_count; c++) {
+        int result = check_charger(site, &site->charger[c]);
+        if (result != LB_OK) { return result; }
+        most_ma += site->charger[c].max_ma;
+    }
+    return phasor && most_ma > LB_PHASOR_MAX ? LB_E_PHASOR : LB_OK;
+}
+
+/// Sorting ///
+
+/* Merge the sorted runs [from, middle) and [middle, to) of one array into another. */
+static void merge(const struct lb_key *in, int32_t from, int32_t middle, int32_t to,
+                  struct lb_key *out)
+{
+    int32_t left = from;
+    int32_t right = middle;
+    for (int32_t n = from; n < to; n++) {
+        bool take_left = left < middle && (right >= to || in[left].key <= in[right].key);
+        out[n] = in[take_left ? left++ : right++];
+    }
+}
+
+/* Sort by key; equal keys keep their order. */
+static void sort(struct lb_key *keys, struct lb_key *spare, int32_t count)
+{
+    bool sorted = true;
+    for (int32_t n = 1; n < count; n++) {
+        sorted = sorted && keys[n - 1].key <= keys[n].key;
+    }
+    for (int32_t run = 1; run < count && !sorted; run *= 2) {
+        for (int32_t from = 0; from < count; from += 2 * run) {
+            int32_t middle = from + run < count ? from + run : count;
+            int32_t to = middle + run < count ? middle + run : count;
+            merge(keys, from, middle, to, spare);
+        }
+        for (int32_t n = 0; n < count; n++) { keys[n] = spare[n]; }
+    }
+}
+
+/* Order int32_t as uint64_t: the most negative one becomes 0. */
+static uint64_t as_key(int32_t number)
+{
+    return (uint64_t)((int64_t)number - INT32_MIN);
+}
+
+static void take_turns(const struct lb_site *site, struct lb_work *work)
+{
+    for (int32_t c = 0; c < site->charger_count; c++) {
+        const struct lb_charger *charger = &site->charger[c];
+        work->key[c].key = as_key(charger->priority) << 32 | as_key(charger->rank);
+        work->key[c].of = c;
+    }
+    sort(work->key, work->spare, site->charger_count);
+    for (int32_t turn = 0; turn < site->charger_count; turn++) {
+        work->turn[turn] = work->key[turn].of;
+    }
+}
+
+/// The tree ///
+
+/* Clear the branches and number the nodes so that a branch is one range of numbers. */
+static void walk_branches(const struct lb_site *site, struct lb_work *work)
+{
+    struct lb_branch *branch = work->branch;
+    for (int32_t n = 0; n < site->node_count; n++) {
+        for (int m = 0; m < 8; m++) { branch[n].fixed_ma[m] = 0; }
+        branch[n].size = 1;
+        branch[n].round = -1;
+        branch[n].full = 0;
+    }
+    for (int32_t n = site->node_count - 1; n > 0; n--) {
+        branch[site->node[n].parent].size += branch[n].size;
+    }
+    /* `last` is, for now, the number for the next child */
+    branch[0].before = 0;
+    branch[0].last = 1;
+    for (int32_t n = 1; n < site->node_count; n++) {
+        struct lb_branch *parent = &branch[site->node[n].parent];
+        branch[n].before = parent->last;
+        branch[n].last = parent->last + 1;
+        parent->last += branch[n].size;
+    }
+}
+
+static void put_fixed(const struct lb_site *site, struct lb_work *work, int32_t node,
+                      unsigned phases, int64_t ma)
+{
+    for (int32_t n = node; n >= 0; n = site->node[n].parent) {
+        work->branch[n].fixed_ma[phases] += ma;
+    }
+}
+
+/// What a conductor carries ///
+
+/* a * b as two halves. */
+static void product(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low)
+{
+    uint64_t a0 = a & UINT32_MAX, a1 = a >> 32, b0 = b & UINT32_MAX, b1 = b >> 32;
+    uint64_t middle = a1 * b0 + (a0 * b0 >> 32);
+    uint64_t carry = a0 * b1 + (middle & UINT32_MAX);
+    *high = a1 * b1 + (middle >> 32) + (carry >> 32);
+    *low = a * b;
+}
+
+/* Is the phasor sum at most the limit?  With a and c from the two sides and w straight:
+ * a^2 + c^2 + ac + w^2 + sqrt(3) (a + c) w <= limit^2, exactly, by squaring once more.
+ * All are at most LB_PHASOR_MAX together. */
+static bool phasor_within(int64_t a, int64_t c, int64_t w, int64_t limit)
+{
+    if (a + c + w <= limit) { return true; }
+    int64_t rest = limit * limit - a * a - c * c - a * c - w * w;
+    if (rest < 0) { return false; }
+    uint64_t cross = (uint64_t)((a + c) * w);
+    uint64_t rest_high, rest_low, cross_high, cross_low;
+    product((uint64_t)rest, (uint64_t)rest, &rest_high, &rest_low);
+    product(cross, 3 * cross, &cross_high, &cross_low);
+    return cross_high < rest_high || (cross_high == rest_high && cross_low <= rest_low);
+}
+
+/* The least whole current that is not below the phasor sum. */
+static int64_t phasor_ma(int64_t a, int64_t c, int64_t w)
+{
+    int64_t low = -1;
+    int64_t high = a + c + w;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (phasor_within(a, c, w, middle)) { high = middle; } else { low = middle; }
+    }
+    return high;
+}
+
+struct conductor {
+    int64_t one_side_ma, other_side_ma;  /* line to line */
+    int64_t straight_ma;                 /* the others   */
+};
+
+/* What ends on a phase, out of sums by phases. */
+static struct conductor conductor(const int64_t ma[8], int phase)
+{
+    static const int sides[PHASES][3] = {
+        {L1, L1 | L2, L1 | L3}, {L2, L1 | L2, L2 | L3}, {L3, L1 | L3, L2 | L3}};
+    return (struct conductor){
+        .straight_ma = ma[sides[phase][0]] + ma[L1 | L2 | L3],
+        .one_side_ma = ma[sides[phase][1]],
+        .other_side_ma = ma[sides[phase][2]],
+    };
+}
+
+static int64_t carried_ma(const struct lb_node *node, const int64_t ma[8], int phase)
+{
+    struct conductor on = conductor(ma, phase);
+    if (node->phasor != 0) { return phasor_ma(on.one_side_ma, on.other_side_ma, on.straight_ma); }
+    return on.one_side_ma + on.other_side_ma + on.straight_ma;
+}
+
+static int64_t limit_of(const struct lb_node *node, int phase)
+{
+    return node->limit_ma[phase] > 0 ? node->limit_ma[phase] : 0;
+}
+
+static bool within(const struct lb_node *node, const int64_t ma[8], int phase)
+{
+    struct conductor on = conductor(ma, phase);
+    int64_t sum_ma = on.one_side_ma + on.other_side_ma + on.straight_ma;
+    int64_t limit_ma = limit_of(node, phase);
+    if (sum_ma <= limit_ma) { return true; }
+    return node->phasor != 0 &&
+           phasor_within(on.one_side_ma, on.other_side_ma, on.straight_ma, limit_ma);
+}
+
+static bool all_within(const struct lb_node *node, const int64_t ma[8])
+{
+    return within(node, ma, 0) && within(node, ma, 1) && within(node, ma, 2);
+}
+
+/* The first phase of a node on which so much more on `phases` would break the limit;
+ * -1 for none. */
+static int blocked_on(const struct lb_node *node, int64_t ma[8], unsigned phases,
+                      int64_t more_ma)
+{
+    int found = -1;
+    ma[phases] += more_ma;
+    for (int p = 0; p < PHASES && found < 0; p++) {
+        if ((phases >> p & 1) != 0 && !within(node, ma, p)) { found = p; }
+    }
+    ma[phases] -= more_ma;
+    return found;
+}
+
+/// Minimums ///
+
+static void answer(struct lb_grants *grants, int32_t charger, int64_t ma, int why,
+                   int32_t node, int phase)
+{
+    grants->ma[charger] = ma;
+    grants->why[charger] = why;
+    grants->node[charger] = node;
+    grants->phase[charger] = phase;
+}
+
+static void grant_minimum(const struct lb_site *site, struct lb_work *work, int32_t c,
+                          struct lb_grants *grants)
+{
+    const struct lb_charger *charger = &site->charger[c];
+    if (charger->max_ma == 0) {
+        answer(grants, c, 0, LB_NOTHING, -1, -1);
+        return;
+    }
+    for (int32_t n = charger->node; n >= 0; n = site->node[n].parent) {
+        int phase = blocked_on(&site->node[n], work->branch[n].fixed_ma, charger->phases,
+                               charger->min_ma);
+        if (phase >= 0) {
+            answer(grants, c, 0, LB_NO_MINIMUM, n, phase);
+            return;
+        }
+    }
+    put_fixed(site, work, charger->node, charger->phases, charger->min_ma);
+    answer(grants, c, charger->min_ma, LB_AT_MAX, -1, -1);
+}
+
+/// Rising ///
+
+/* What a slot has before anybody takes a step from `level`: it has taken every step
+ * that begins below. */
+static int64_t risen_ma(const struct lb_slot *slot, int64_t level)
+{
+    int64_t reached_ma = (level * slot->weight + LEVEL - 1) >> LEVEL_BITS;
+    if (reached_ma <= slot->min_ma) { return slot->min_ma; }
+    if (reached_ma >= slot->top_ma) { return slot->top_ma; }
+    uint32_t above_min_ma = (uint32_t)(reached_ma - slot->min_ma);
+    uint32_t steps = slot->step_ma == 1 ? above_min_ma
+                                        : (above_min_ma - 1) / (uint32_t)slot->step_ma + 1;
+    return slot->min_ma + (int64_t)steps * slot->step_ma;
+}
+
+/* The level from which a slot that has so much takes its next step. */
+static int64_t level_of(const struct lb_slot *slot, int64_t ma)
+{
+    return slot->weight == 1 ? ma << LEVEL_BITS : (ma << LEVEL_BITS) / slot->weight;
+}
+
+/* A branch seen at a level. */
+struct view {
+    int64_t ma[8];      /* all grants below it, by phases                            */
+    int64_t next;       /* the first level, this or later, at which a slot steps     */
+    int64_t weight[8];  /* of the slots that can still rise, by phases               */
+    int64_t step_ma[8];
+};
+
+static void look(const struct lb_work *work, int32_t n, int64_t level, struct view *view)
+{
+    const struct lb_branch *branch = &work->branch[n];
+    for (int m = 0; m < 8; m++) {
+        view->ma[m] = branch->fixed_ma[m];
+        view->weight[m] = 0;
+        view->step_ma[m] = 0;
+    }
+    view->next = LEVEL_END;
+    for (int32_t s = branch->first; s < branch->last; s++) {
+        const struct lb_slot *slot = &work->slot[s];
+        if (!slot->rising) { continue; }
+        int64_t ma = risen_ma(slot, level);
+        view->ma[slot->phases] += ma;
+        if (ma < slot->top_ma) {
+            int64_t next = level_of(slot, ma);
+            view->next = next < view->next ? next : view->next;
+            view->weight[slot->phases] += slot->weight;
+            view->step_ma[slot->phases] += slot->step_ma;
+        }
+    }
+}
+
+/* How far the branch can surely rise from the level of a view, and about where it is
+ * surely full.  A slot rises by less than its weight times the levels plus a step, and
+ * a phasor sum by no more than what is added. */
+static void foresee(const struct lb_node *node, const struct view *view, int64_t level,
+                    int64_t *sure, int64_t *about)
+{
+    *sure = LEVEL_END;
+    *about = LEVEL_END;
+    for (int p = 0; p < PHASES; p++) {
+        struct conductor weight = conductor(view->weight, p);
+        struct conductor step = conductor(view->step_ma, p);
+        int64_t weights = weight.straight_ma + weight.one_side_ma + weight.other_side_ma;
+        int64_t steps_ma = step.straight_ma + step.one_side_ma + step.other_side_ma;
+        if (weights == 0 || node->limit_ma[p] >= SUM_MAX) { continue; }
+        int64_t room_ma = limit_of(node, p) - carried_ma(node, view->ma, p);
+        int64_t least = (room_ma - steps_ma) * LEVEL / weights;
+        int64_t most = (room_ma + steps_ma) * LEVEL / weights;
+        *sure = level + least < *sure ? level + least : *sure;
+        *about = level + most < *about ? level + most : *about;
+    }
+}
+
+/* The highest level at which everything below a node still fits under it, NEVER if
+ * there is none.  It fits at `level`. */
+static int64_t full_at(const struct lb_site *site, const struct lb_work *work, int32_t n,
+                       int64_t level)
+{
+    const struct lb_node *node = &site->node[n];
+    struct view view;
+    look(work, n, LEVEL_END, &view);
+    if (all_within(node, view.ma)) { return NEVER; }
+
+    int64_t fits = level;
+    int64_t breaks = LEVEL_END;
+    while (breaks - fits > 1) {
+        int64_t sure, about;
+        look(work, n, fits, &view);
+        foresee(node, &view, fits, &sure, &about);
+        bool near = sure <= view.next;
+        fits = near ? view.next : sure;
+        if (near) {
+            /* nothing happens before fits, so one level on is one event on */
+            look(work, n, fits + 1, &view);
+            if (!all_within(node, view.ma)) { return fits; }
+            fits++;
+        }
+        int64_t middle = breaks < LEVEL_END ? fits + (breaks - fits) / 2 : about + 1;
+        if (middle <= fits || middle >= breaks) { middle = fits + (breaks - fits) / 2; }
+        if (middle <= fits) { continue; }
+        look(work, n, middle, &view);
+        if (all_within(node, view.ma)) { fits = middle; } else { breaks = middle; }
+    }
+    return fits;
+}
+
+/// The queue of branches, a heap by level ///
+
+static void sink(struct lb_work *work, int32_t at)
+{
+    const struct lb_branch *branch = work->branch;
+    int32_t *queue = work->queue;
+    int32_t n = queue[at];
+    for (int32_t child = 2 * at + 1; child < work->queue_count; child = 2 * at + 1) {
+        if (child + 1 < work->queue_count &&
+            branch[queue[child + 1]].level < branch[queue[child]].level) {
+            child++;
+        }
+        if (branch[n].level <= branch[queue[child]].level) { break; }
+        queue[at] = queue[child];
+        at = child;
+    }
+    queue[at] = n;
+}
+
+static void drop_first(struct lb_work *work)
+{
+    work->queue_count--;
+    work->queue[0] = work->queue[work->queue_count];
+    sink(work, 0);
+}
+
+static void enqueue(struct lb_work *work, int32_t n)
+{
+    int32_t at = work->queue_count++;
+    while (at > 0 && work->branch[work->queue[(at - 1) / 2]].level > work->branch[n].level) {
+        work->queue[at] = work->queue[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    work->queue[at] = n;
+}
+
+/// Raising ///
+
+/* Let a slot keep what it has. */
+static void stop(const struct lb_site *site, struct lb_work *work, struct lb_slot *slot,
+                 int64_t ma, int32_t node, int phase, struct lb_grants *grants)
+{
+    slot->rising = 0;
+    for (int32_t n = slot->node; n >= 0; n = site->node[n].parent) {
+        work->branch[n].fixed_ma[slot->phases] += ma;
+        work->branch[n].stale = 1;
+    }
+    answer(grants, slot->charger, ma, ma == slot->top_ma ? LB_AT_MAX : LB_HELD, node, phase);
+}
+
+/* Find the slots below full branches that take a step from this level, by turn. */
+static int32_t find_tied(struct lb_work *work, int64_t level)
+{
+    int32_t count = 0;
+    for (int32_t f = 0; f < work->full_count; f++) {
+        const struct lb_branch *branch = &work->branch[work->full[f]];
+        for (int32_t s = branch->first; s < branch->last; s++) {
+            struct lb_slot *slot = &work->slot[s];
+            if (!slot->rising || slot->tied) { continue; }
+            int64_t ma = risen_ma(slot, level);
+            if (ma < slot->top_ma && level_of(slot, ma) == level) {
+                slot->tied = 1;
+                work->key[count].key = (uint64_t)slot->turn;
+                work->key[count].of = s;
+                count++;
+            }
+        }
+    }
+    sort(work->key, work->spare, count);
+    return count;
+}
+
+/* Let a slot take one step from this level if every full branch above it has room. */
+static void step_or_stop(const struct lb_site *site, struct lb_work *work,
+                         struct lb_slot *slot, int64_t level, struct lb_grants *grants)
+{
+    for (int32_t n = slot->node; n >= 0; n = site->node[n].parent) {
+        struct lb_branch *branch = &work->branch[n];
+        if (!branch->full) { continue; }
+        int phase = blocked_on(&site->node[n], branch->live_ma, slot->phases, slot->step_ma);
+        if (phase >= 0) {
+            stop(site, work, slot, risen_ma(slot, level), n, phase, grants);
+            return;
+        }
+    }
+    for (int32_t n = slot->node; n >= 0; n = site->node[n].parent) {
+        work->branch[n].live_ma[slot->phases] += slot->step_ma;
+    }
+}
+
+/* Stop the slots below a full branch that it has no room for, so that each branch need
+ * be settled once only.  Returns whether some slot can still rise. */
+static bool stop_held(const struct lb_site *site, struct lb_work *work, int32_t n,
+                      int64_t level, struct lb_grants *grants)
+{
+    struct lb_branch *branch = &work->branch[n];
+    bool rising = false;
+    for (int32_t s = branch->first; s < branch->last; s++) {
+        struct lb_slot *slot = &work->slot[s];
+        if (!slot->rising) { continue; }
+        int phase = blocked_on(&site->node[n], branch->live_ma, slot->phases, slot->step_ma);
+        if (phase >= 0) {
+            stop(site, work, slot, risen_ma(slot, level + 1), n, phase, grants);
+        } else {
+            rising = true;
+        }
+    }
+    return rising;
+}
+
+/* Go through one level, in which each branch in work->full becomes full. */
+static void settle(const struct lb_site *site, struct lb_work *work, int64_t level,
+                   struct lb_grants *grants)
+{
+    for (int32_t f = 0; f < work->full_count; f++) {
+        int32_t n = work->full[f];
+        struct view view;
+        look(work, n, level, &view);
+        for (int m = 0; m < 8; m++) { work->branch[n].live_ma[m] = view.ma[m]; }
+        work->branch[n].full = 1;
+    }
+    int32_t tied = find_tied(work, level);
+    for (int32_t t = 0; t < tied; t++) {
+        struct lb_slot *slot = &work->slot[work->key[t].of];
+        slot->tied = 0;
+        step_or_stop(site, work, slot, level, grants);
+    }
+    for (int32_t f = 0; f < work->full_count; f++) {
+        int32_t n = work->full[f];
+        work->branch[n].full = 0;
+        if (stop_held(site, work, n, level, grants)) {
+            work->branch[n].level = level + 1;
+            work->branch[n].stale = 1;
+            enqueue(work, n);
+        }
+    }
+}
+
+/* Take the first branch out of the queue if it is surely full at its level; else put
+ * it where it belongs by now. */
+static bool take_full(const struct lb_site *site, struct lb_work *work)
+{
+    int32_t n = work->queue[0];
+    struct lb_branch *branch = &work->branch[n];
+    if (!branch->stale) {
+        drop_first(work);
+        work->full[work->full_count++] = n;
+        return true;
+    }
+    branch->level = full_at(site, work, n, branch->level);
+    branch->stale = 0;
+    if (branch->level == NEVER) { drop_first(work); } else { sink(work, 0); }
+    return false;
+}
+
+/* Make a slot of every charger that holds its minimum and can use more, ordered by
+ * branch.  Returns their number. */
+static int32_t make_slots(const struct lb_site *site, struct lb_work *work, int32_t from,
+                          int32_t to, const struct lb_grants *grants)
+{
+    int32_t count = 0;
+    for (int32_t turn = from; turn < to; turn++) {
+        int32_t c = work->turn[turn];
+        const struct lb_charger *charger = &site->charger[c];
+        bool can_rise = grants->why[c] == LB_AT_MAX &&
+                        charger->max_ma - charger->min_ma >= charger->step_ma;
+        if (!can_rise) { continue; }
+        work->key[count].key = (uint64_t)work->branch[charger->node].before << 32 |
+                               (uint64_t)turn;
+        work->key[count].of = turn;
+        count++;
+    }
+    sort(work->key, work->spare, count);
+    for (int32_t s = 0; s < count; s++) {
+        int32_t c = work->turn[work->key[s].of];
+        const struct lb_charger *charger = &site->charger[c];
+        int64_t usable_ma = charger->max_ma - charger->min_ma;
+        work->slot[s] = (struct lb_slot){
+            .min_ma = (int32_t)charger->min_ma,
+            .top_ma = (int32_t)(charger->max_ma - usable_ma % charger->step_ma),
+            .step_ma = (int32_t)charger->step_ma,
+            .weight = charger->weight,
+            .node = charger->node,
+            .charger = c,
+            .turn = work->key[s].of,
+            .phases = (uint16_t)charger->phases,
+            .rising = 1,
+        };
+    }
+    return count;
+}
+
+/* Queue the branches that could become full; `round` tells this raising from others. */
+static void queue_branches(const struct lb_site *site, struct lb_work *work, int32_t slots,
+                           int32_t round)
+{
+    work->full_count = 0;  /* the branches with slots, for now */
+    for (int32_t s = 0; s < slots; s++) {
+        const struct lb_slot *slot = &work->slot[s];
+        for (int32_t n = slot->node; n >= 0; n = site->node[n].parent) {
+            struct lb_branch *branch = &work->branch[n];
+            if (branch->round != round) {
+                branch->round = round;
+                branch->first = s;
+                branch->level = 0;
+                branch->stale = 1;
+                for (int m = 0; m < 8; m++) { branch->live_ma[m] = branch->fixed_ma[m]; }
+                work->full[work->full_count++] = n;
+            }
+            branch->last = s + 1;
+            branch->fixed_ma[slot->phases] -= slot->min_ma;
+            branch->live_ma[slot->phases] += slot->top_ma - slot->min_ma;
+        }
+    }
+    work->queue_count = 0;
+    for (int32_t f = 0; f < work->full_count; f++) {
+        int32_t n = work->full[f];
+        if (!all_within(&site->node[n], work->branch[n].live_ma)) { enqueue(work, n); }
+    }
+}
+
+/* Raise the chargers of one priority, whose turns are [from, to). */
+static void raise_together(const struct lb_site *site, struct lb_work *work, int32_t from,
+                           int32_t to, struct lb_grants *grants)
+{
+    int32_t slots = make_slots(site, work, from, to, grants);
+    queue_branches(site, work, slots, from);
+    while (work->queue_count > 0) {
+        int64_t level = 0;
+        work->full_count = 0;
+        while (work->queue_count > 0 &&
+               (work->full_count == 0 || work->branch[work->queue[0]].level == level)) {
+            if (take_full(site, work)) { level = work->branch[work->full[0]].level; }
+        }
+        settle(site, work, level, grants);
+    }
+    for (int32_t s = 0; s < slots; s++) {
+        struct lb_slot *slot = &work->slot[s];
+        if (slot->rising) { stop(site, work, slot, slot->top_ma, -1, -1, grants); }
+    }
+}
+
+/// Solving ///
+
+int lb_solve(const struct lb_site *site, struct lb_work *work, struct lb_grants *grants)
+{
+    int result = lb_check(site);
+    if (result != LB_OK) { return result; }
+
+    int32_t count = site->charger_count;
+    walk_branches(site, work);
+    take_turns(site, work);
+    for (int32_t turn = 0; turn < count; turn++) {
+        grant_minimum(site, work, work->turn[turn], grants);
+    }
+    for (int32_t from = 0, to = 0; from < count; from = to) {
+        int32_t priority = site->charger[work->turn[from]].priority;
+        while (to < count && site->charger[work->turn[to]].priority == priority) { to++; }
+        raise_together(site, work, from, to, grants);
+    }
+    for (int32_t n = 0; n < site->node_count; n++) {
+        for (int p = 0; p < PHASES; p++) {
+            grants->used_ma[n][p] = carried_ma(&site->node[n], work->branch[n].fixed_ma, p);
+        }
+    }
+    return LB_OK;
+}
+
+/// Checking an answer.  Nothing below calls what is above, but for lb_check() ///
+
+/* Put factor * x * x into four digits of 32 bits, the lowest first.  It is below 2^128. */
+static void scaled_square(uint64_t factor, uint64_t x, uint64_t digits[4])
+{
+    const uint64_t halves[2] = {x & 0xFFFFFFFFu, x >> 32};
+    for (int n = 0; n < 4; n++) { digits[n] = 0; }
+    for (int n = 0; n < 2; n++) {
+        for (int m = 0; m < 2; m++) {
+            uint64_t part = halves[n] * halves[m];
+            digits[n + m] += part & 0xFFFFFFFFu;
+            digits[n + m + 1] += part >> 32;
+        }
+    }
+    uint64_t carry = 0;
+    for (int n = 0; n < 4; n++) {
+        uint64_t digit = digits[n] * factor + carry;
+        digits[n] = digit & 0xFFFFFFFFu;
+        carry = digit >> 32;
+    }
+}
+
+/* Is sqrt((sqrt(3)/2 (a+c) + w)^2 + (a-c)^2 / 4) above the limit?  Four times its square
+ * is 3 (a+c)^2 + (a-c)^2 + 4 w^2 + sqrt(48) (a+c) w. */
+static bool phasor_above(int64_t a, int64_t c, int64_t w, int64_t limit)
+{
+    int64_t both = a + c;
+    int64_t apart = a - c;
+    if (both > limit + limit / 4 || w > limit) { return true; }
+    int64_t rest = 4 * limit * limit - 3 * both * both - apart * apart - 4 * w * w;
+    if (rest < 0) { return true; }
+    uint64_t needed[4];
+    uint64_t left[4];
+    scaled_square(48, (uint64_t)(both * w), needed);
+    scaled_square(1, (uint64_t)rest, left);
+    int n = 3;
+    while (n > 0 && needed[n] == left[n]) { n--; }
+    return needed[n] > left[n];
+}
+
+/* Does what the chargers below a node put on a phase exceed its limit? */
+static bool overloaded(const struct lb_node *node, const int64_t ma[8], int phase)
+{
+    uint32_t own = 1u << phase;
+    int64_t straight_ma = 0;
+    int64_t crossed_ma[2] = {0, 0};
+    int crossings = 0;
+    for (uint32_t phases = 1; phases < 8; phases++) {
+        if ((phases & own) == 0) { continue; }
+        if (phases == own || phases == 7) {
+            straight_ma += ma[phases];
+        } else {
+            crossed_ma[crossings++] = ma[phases];
+        }
+    }
+    int64_t limit_ma = node->limit_ma[phase] < 0 ? 0 : node->limit_ma[phase];
+    if (straight_ma + crossed_ma[0] + crossed_ma[1] <= limit_ma) { return false; }
+    if (node->phasor == 0) { return true; }
+    if (limit_ma > LB_PHASOR_MAX) { limit_ma = LB_PHASOR_MAX; }
+    return phasor_above(crossed_ma[0], crossed_ma[1], straight_ma, limit_ma);
+}
+
+static bool is_lawful(const struct lb_charger *charger, int64_t ma)
+{
+    if (ma == 0) { return true; }
+    if (ma < charger->min_ma || ma > charger->max_ma) { return false; }
+    return (ma - charger->min_ma) % charger->step_ma == 0;
+}
+
+int lb_violations(const struct lb_site *site, const struct lb_grants *grants,
+                  struct lb_load *load)
+{
+    int result = lb_check(site);
+    if (result != LB_OK) { return result; }
+
+    int broken = 0;
+    for (int32_t n = 0; n < site->node_count; n++) {
+        for (int m = 0; m < 8; m++) { load->ma[n][m] = 0; }
+    }
+    for (int32_t c = 0; c < site->charger_count; c++) {
+        const struct lb_charger *charger = &site->charger[c];
+        int64_t ma = grants->ma[c];
+        if (!is_lawful(charger, ma)) { broken++; }
+        if (ma < 0) { ma = 0; }
+        if (ma > LB_MA_MAX) { ma = LB_MA_MAX; }  /* so that no sum overflows */
+        load->ma[charger->node][charger->phases] += ma;
+    }
+    for (int32_t n = site->node_count - 1; n >= 0; n--) {
+        const struct lb_node *node = &site->node[n];
+        for (int p = 0; p < 3; p++) { broken += overloaded(node, load->ma[n], p) ? 1 : 0; }
+        for (int m = 0; m < 8 && n > 0; m++) {
+            load->ma[node->parent][m] += load->ma[n][m];
+        }
+    }
+    return broken;
+}
