@@ -1,0 +1,136 @@
+"""A slow balancer, straight from the definition in native/README.md, and the definition as checks.
+
+Shares no code with edge/core/balance.py or native/balance.c: one step at a time, levels as fractions,
+the phasor sum as its formula in 60 digits.  For small problems only.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+from edge.model.sharing import Ask, Node
+
+HAIR = Decimal(10) ** -30  # of 60 digits: what is equal in truth must not differ by rounding
+
+
+def figure(
+    node: Node, phase: int, asks: Sequence[Ask], grants: Mapping[str, int], below: set[str]
+) -> Decimal:
+    """Return what the grants below a node put on a phase, in mA."""
+    straight = sides = Decimal(0)
+    by_other = {}
+    for ask in asks:
+        if ask.node not in below or phase not in ask.phases:
+            continue
+        if len(ask.phases) == 2:
+            (other,) = set(ask.phases) - {phase}
+            by_other[other] = by_other.get(other, 0) + grants[ask.id]
+            sides += grants[ask.id]
+        else:
+            straight += grants[ask.id]
+    if node.delta == "arithmetic":
+        return straight + sides
+    a, c = [Decimal(ma) for ma in by_other.values()] + [Decimal(0)] * (2 - len(by_other))
+    with localcontext() as context:
+        context.prec = 60
+        return ((Decimal(3).sqrt() / 2 * (a + c) + straight) ** 2 + (a - c) ** 2 / 4).sqrt()
+
+
+class Tree:
+    """The nodes with what hangs below each, found by following parents."""
+
+    def __init__(self, nodes: Sequence[Node], asks: Sequence[Ask]) -> None:
+        self.nodes = {node.id: node for node in nodes}
+        self.asks = asks
+        self.below = {node.id: {n.id for n in nodes if node.id in self.path(n.id)} for node in nodes}
+
+    def path(self, name: str) -> list[str]:
+        """Return the nodes from one to the site."""
+        way = [name]
+        while (parent := self.nodes[way[-1]].parent) is not None:
+            way.append(parent)
+        return way
+
+    def breaks(self, ask: Ask, more: int, grants: Mapping[str, int]) -> list[tuple[str, int]]:
+        """Return where so much more for a charger would break a limit, nearest node first."""
+        tried = {**grants, ask.id: grants[ask.id] + more}
+        found = []
+        for name in self.path(ask.node):
+            node = self.nodes[name]
+            for phase in ask.phases:
+                limit = node.limit_ma[phase - 1]
+                if limit is None:
+                    continue
+                if figure(node, phase, self.asks, tried, self.below[name]) > max(limit, 0) + HAIR:
+                    found.append((name, phase))
+        return found
+
+
+def solve(nodes: Sequence[Node], asks: Sequence[Ask]) -> dict[str, int]:
+    """Return the grants, one step at a time.
+
+    Minimums by (priority, rank, order).  Then, priority by priority, whoever stands lowest by
+    grant / weight tries its next step, ties by rank and order; who finds no room is out.
+    """
+    tree = Tree(nodes, asks)
+    grants = {ask.id: 0 for ask in asks}
+    turns = sorted(range(len(asks)), key=lambda n: (asks[n].priority, asks[n].rank, n))
+    hungry = []
+    for turn in turns:
+        ask = asks[turn]
+        if ask.max_ma > 0 and not tree.breaks(ask, ask.min_ma, grants):
+            grants[ask.id] = ask.min_ma
+            hungry.append(turn)
+    for priority in sorted({ask.priority for ask in asks}):
+        rising = [turn for turn in hungry if asks[turn].priority == priority]
+        while rising:
+            turn = min(rising, key=lambda n: Fraction(grants[asks[n].id], asks[n].weight))
+            ask = asks[turn]
+            at_max = grants[ask.id] + ask.step_ma > ask.max_ma
+            if at_max or tree.breaks(ask, ask.step_ma, grants):
+                rising.remove(turn)
+            else:
+                grants[ask.id] += ask.step_ma
+    return grants
+
+
+def faults(nodes: Sequence[Node], asks: Sequence[Ask], grants: Mapping[str, int]) -> list[str]:
+    """Return how grants break the definition of the right answer; its fairness only for equal steps."""
+    tree = Tree(nodes, asks)
+    found = []
+    for node in nodes:
+        for phase, limit in enumerate(node.limit_ma, start=1):
+            carried = figure(node, phase, asks, grants, tree.below[node.id])
+            if limit is not None and carried > max(limit, 0) + HAIR:
+                found.append(f"{node.id} L{phase}: {carried} above {limit}")
+    same_steps = len({ask.step_ma for ask in asks}) == 1
+    for ask in asks:
+        grant, above = grants[ask.id], grants[ask.id] - ask.min_ma
+        if grant and (above < 0 or grant > ask.max_ma or above % ask.step_ma):
+            found.append(f"{ask.id}: {grant} is not lawful")
+        holds = ask.max_ma > 0 and (grant > 0 or ask.min_ma == 0)
+        if not holds or grant + ask.step_ma > ask.max_ma:
+            continue
+        held = tree.breaks(ask, ask.step_ma, grants)
+        if not held:
+            found.append(f"{ask.id}: could have one step more")
+        elif same_steps and not any(is_fair(tree, ask, where, grants) for where in held):
+            found.append(f"{ask.id}: held at {held}, where another has more than its share")
+    return found
+
+
+def is_fair(tree: Tree, ask: Ask, where: tuple[str, int], grants: Mapping[str, int]) -> bool:
+    """Say whether nobody at the node and phase that holds a charger has risen too far above it."""
+    name, phase = where
+    level = Fraction(grants[ask.id], ask.weight)
+    for other in tree.asks:
+        if other.node not in tree.below[name] or phase not in other.phases:
+            continue
+        if grants[other.id] <= other.min_ma or other is ask:
+            continue
+        if other.priority > ask.priority:
+            return False
+        step_below = Fraction(grants[other.id] - other.step_ma, other.weight)
+        if other.priority == ask.priority and step_below > level:
+            return False
+    return True
