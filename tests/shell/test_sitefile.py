@@ -1,0 +1,235 @@
+"""Site files: what a good one becomes, and what every bad one is told."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.model.site import Address, Policy
+from edge.shell import sitefile
+from edge.shell.sitefile import SiteRefused, SiteUnreadable
+
+GOOD = Path(__file__).with_name("good.toml")
+
+
+def broken(tmp_path: Path, *changes: tuple[str, str]) -> sitefile.Examined:
+    """Look at the good file with something else in it."""
+    text = GOOD.read_text().replace("../vectors", str(GOOD.parent.parent / "vectors"))
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the good file"
+        text = text.replace(old, new)
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    return sitefile.examine(path)
+
+
+# --- what a good file becomes -------------------------------------------------------------------------
+
+
+def test_parents_stand_before_children_whatever_the_order_of_the_file():
+    assert [node.id for node in sitefile.load(GOOD).nodes] == ["main", "panel-a"]
+
+
+def test_figures_are_exact_integers():
+    site = sitefile.load(GOOD)
+    panel = site.nodes[1]
+    assert panel.limit_ma == (63_000, 63_000, 62_500)
+    assert panel.limit_w == 43_000
+    assert panel.other_max_ma == (10_000, 10_000, 10_000)
+    assert site.windows[0].need_wh == 42_500
+    assert site.policy == Policy(setpoint_ms=12_500)
+
+
+def test_addresses_phases_and_defaults():
+    site = sitefile.load(GOOD)
+    assert site.meters[0].at == Address(unit=1, tcp="192.168.1.10:502")
+    assert site.meters[1].at == Address(unit=2, line="rs485")
+    assert site.meters[1].phases == (1, 2, 0)
+    bay_1, bay_2, bay_3 = site.chargers
+    assert (bay_1.port, bay_1.name, bay_1.min_ma, bay_1.valid_for_ms) == ("bay-1", "bay-1", 6_000, 60_000)
+    assert (bay_2.port, bay_2.phases, bay_2.connector) == ("US-NRT-E2", (1,), 2)
+    assert bay_3.phases == (2, 0, 1)
+
+
+def test_windows_in_local_minutes():
+    by_id = {window.id: window for window in sitefile.load(GOOD).windows}
+    night, saturday = by_id["bay-1-1"], by_id["sat"]
+    assert (night.from_min, night.ready_by_min) == (18 * 60, 5 * 60 + 30)
+    assert night.days == ("mon", "tue", "wed", "thu", "fri")
+    assert night.source == "site"
+    assert saturday.days == ("sat", "sun")
+    assert saturday.priority == -1
+
+
+def test_brokers():
+    site = sitefile.load(GOOD)
+    utility, network = site.utility, site.network
+    assert utility is not None and network is not None
+    broker = utility.broker
+    assert (broker.host, broker.port, broker.tls, broker.username) == (
+        "mqtt.utility.example", 8884, True, "north")  # fmt: skip
+    assert broker.password_file == str(GOOD.parent / "utility.pass")
+    assert broker.ca_file == "/etc/ssl/certs/ca-certificates.crt"
+    assert utility.event_topics == ("openadr/events/+",)
+    assert (network.broker.host, network.broker.port, network.broker.tls) == ("::1", 1883, False)
+    assert broker.client_id != network.broker.client_id
+
+
+def test_a_missing_secret_is_a_note_and_no_problem():
+    examined = sitefile.examine(GOOD)
+    assert examined.problems == []
+    assert [note.key for note in examined.notes] == ["password_file"]
+
+
+# --- what a bad file is told --------------------------------------------------------------------------
+
+NODE_MAIN = '[[node]]\nid = "main"\nlimit_a = 100'
+ONE_SLIP = [
+    # slip, then what stands in the good file, what in the bad one, and what the message tells
+    ("unknown key", "other_max_a = 10", "other_max = 10", 'did you mean "other_max_a"?'),
+    ("unknown table", "[policy]", "[polices]", 'did you mean "policy"?'),
+    ("one, not many", "[policy]", "[[policy]]", "written [policy]"),
+    ("many, not one", "[[line]]", "[line]", "written [[line]]"),
+    ("text for a number", "limit_kw = 43", 'limit_kw = "43"', "a number from 0"),
+    ("true for amps",       "limit_a = 100",                 "limit_a = true",              "amps: a number"),
+    ("negative amps",       "limit_a = 100",                 "limit_a = -1",                "amps: a number"),
+    ("infinite amps",       "limit_a = 100",                 "limit_a = inf",               "amps: a number"),
+    ("two phases of amps", "[63, 63, 62.5]", "[63, 63]", "three for L1, L2 and L3"),
+    ("finer than 1 mA", "62.5]", "62.5001]", "not finer than 1 mA"),
+    ("finer than 1 W", "limit_kw = 43", "limit_kw = 43.0001", "not finer than 1 W"),
+    ("id with a slash",     'id = "sat"',                    'id = "sat/1"',                "a short name"),
+    ("time of day", 'from = "18:00"', 'from = "24:00"', '"00:00" to "23:59"'),
+    ("days", 'days = "weekdays"', 'days = ["monday"]', 'days such as ["mon"'),
+    ("window of no time", 'ready_by = "05:30"', 'ready_by = "18:00"', "another time than from"),
+    ("phases twice", '["L2", "L3", "L1"]', '["L2", "L2", "L1"]', "each at most once"),
+    ("phases by number",    'phases = "L2"',                 "phases = 2",                  "where its L1"),
+    ("baud",                "baud = 9600",                   "baud = 9601",                 "one of 1200"),
+    ("format",              'format = "8N1"',                'format = "8n1"',              '"8E1"'),
+    ("host and port", '"192.168.1.10"', '"192.168.1.10:99999"', "a host and port"),
+    ("no password in URL",  "mqtts://north@",                "mqtts://north:secret@",       "password_file"),
+    ("broker's scheme",     '"mqtt://[::1]"',                '"http://[::1]"',              "mqtts://"),
+    ("topic filter",        '"openadr/events/+"',            '"openadr/ev+"',               "a topic filter"),
+    ("root with wildcard", '"depots/north"', '"depots/#"', "without wildcards"),
+    ("no such parent", 'parent = "main"', 'parent = "mian"', 'did you mean "main"?'),
+    ("no such meter", 'meter = "meter-a"', 'meter = "meter-b"', "there is no [[meter]]"),
+    ("no such line", 'line = "rs485"\nunit = 7', 'line = "rs486"\nunit = 7', 'did you mean "rs485"?'),
+    ("no such node", 'node = "main"', 'node = "panel-c"', "there is no [[node]]"),
+    ("no such charger", 'id = "sat"\ncharger = "bay-1"',
+     'id = "sat"\ncharger = "x"', "there is no [[charger]]"),
+    ("two roots", 'parent = "main"\n', "", "site's connection already"),
+    ("feeds itself", NODE_MAIN, '[[node]]\nid = "main"\nparent = "panel-a"\nlimit_a = 100', "feeds itself"),
+    ("id twice",            'id = "bay-3"',                  'id = "bay-1"',                "is taken"),
+    ("meter and charger",   'id = "bay-3"',                  'id = "meter-a"',              "is taken"),
+    ("port twice",          'port = "US-NRT-E2"',            'port = "bay-1"',              "is taken"),
+    ("address twice", "unit = 7", "unit = 2", "is the address of"),
+    ("socket twice", "unit = 2\nconnector = 2", "unit = 1\nconnector = 1", "is the address of"),
+    ("no address", 'tcp = "192.168.1.10"\n', "", "either tcp or line"),
+    ("broadcast unit",      "unit = 7",                      "unit = 0",                    "1 to 247"),
+    ("min above max", "min_a = 6", "min_a = 20", "at least min_a, 20 A"),
+    ("unlawful fallback", "fallback_a = 8", "fallback_a = 5", "0, or from min_a 6 A to max_a 16 A"),
+    ("fallback above max", "fallback_a = 8", "fallback_a = 20", "0, or from min_a 6 A to max_a 16 A"),
+    ("no fallback", "fallback_a = 8\n", "", "fallback_a: missing"),
+    ("no other load", "other_max_a = 10\n", "", "other_max_a: missing"),
+    ("parent counts less", "other_max_a = [40, 40, 35.5]", "other_max_a = 9", "expected at least 10 A"),
+    ("time zone", "America/Los_Angeles", "America/Los_Angels", '"America/Los_Angeles"?'),
+    ("meter too slow", "meter_silent_s = 5", "meter_silent_s = 10.5", "seconds from 1 to 10"),
+    ("tariff not there", "pge_bev_2_s.json", "pge.json", "there is no such file"),
+    ("one meter, 2 nodes",  'meter = "main-meter"',          'meter = "meter-a"',           "one node each"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tells"), [row[1:] for row in ONE_SLIP], ids=[row[0] for row in ONE_SLIP]
+)
+def test_a_slip_refuses_the_site_and_is_told(tmp_path, old, new, tells):
+    examined = broken(tmp_path, (old, new))
+    assert examined.site is None
+    assert any(tells in str(problem) for problem in examined.problems), list(map(str, examined.problems))
+
+
+def test_all_slips_are_told_at_once_with_line_table_id_and_key(tmp_path):
+    examined = broken(
+        tmp_path,
+        ("other_max_a = 10\n", "other_max = 10\n"),
+        ("meter_silent_s = 5", "meter_silent_s = 50"),
+        ('node = "main"', 'node = "mian"'),
+    )
+    told = [str(problem) for problem in examined.problems]
+    assert told == [
+        "line 10: [policy]: meter_silent_s = 50: expected seconds from 1 to 10",
+        'line 18: [[node]] "panel-a": other_max: is not known (did you mean "other_max_a"?)',
+        'line 13: [[node]] "panel-a": other_max_a: missing; expected the highest load below it that is not '
+        "charging; counts in full where no meter is read; 0 where nothing else is connected",
+        'line 73: [[charger]] "bay-3": node = "mian": there is no [[node]] (did you mean "main"?)',
+    ]
+
+
+def test_one_slip_is_one_message(tmp_path):
+    """A charger with a bad figure does not also make its window and its node wrong."""
+    examined = broken(tmp_path, ("valid_for_s = 60", 'valid_for_s = "long"'))
+    assert [problem.key for problem in examined.problems] == ["valid_for_s"]
+
+
+def test_load_raises_with_every_problem_in_its_text(tmp_path):
+    broken(tmp_path, ("limit_a = 100", "limit_a = -1"), ("baud = 9600", "baud = 1"))
+    with pytest.raises(SiteRefused, match=r"(?s)site.toml: 2 problems.*limit_a.*baud"):
+        sitefile.load(tmp_path / "site.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "tells"),
+    [
+        (b"[site", "not TOML"),
+        (b"\xff\xfe", "cannot be read"),
+        (None, "no such file"),
+        (b"a = 1\na = 2", "not TOML"),
+    ],
+)
+def test_what_is_no_toml_is_unreadable(tmp_path, content, tells):
+    path = tmp_path / "site.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SiteUnreadable, match=tells):
+        sitefile.load(path)
+
+
+def test_an_empty_file_is_told_what_is_missing(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text("")
+    told = [str(problem) for problem in sitefile.examine(path).problems]
+    assert [text.split(":")[0] for text in told] == ["[site]", "[[node]]"]
+
+
+# --- I4: the fallback currents fit --------------------------------------------------------------------
+
+
+def test_the_proof_has_the_sums_of_every_node():
+    """main: 40 + 6 (bay-1) + 8 (bay-3) on L1.  panel-a in W: (16+16+16) A at 253 V, rounded up."""
+    proof = {node.node: node for node in sitefile.examine(GOOD).proof}
+    assert proof["main"].fallback_ma == (14_000, 14_000, 14_000)
+    assert proof["main"].spare_ma == (100_000 - 54_000, 100_000 - 54_000, 100_000 - 49_500)
+    assert proof["panel-a"].fallback_ma == (6_000, 6_000, 6_000)
+    assert proof["panel-a"].sum_w == 3 * 16 * 253
+
+
+@pytest.mark.parametrize(("limit", "fits"), [("54", True), ("53.999", False)])
+def test_a_limit_holds_the_fallback_currents_to_the_milliamp(tmp_path, limit, fits):
+    examined = broken(tmp_path, ("limit_a = 100", f"limit_a = [{limit}, 100, 100]"))
+    assert (examined.site is not None) == fits
+    if not fits:
+        (problem,) = examined.problems
+        assert str(problem).startswith('line 23: [[node]] "main": limit_a: L1: fallback currents do not fit')
+        assert "other load 40 A + fallback of 3 chargers 14 A = 54 A, expected at most 53.999 A" in str(
+            problem
+        )
+
+
+@pytest.mark.parametrize(("limit_kw", "fits"), [("12.144", True), ("12.143", False)])
+def test_a_limit_in_watts_holds_them_at_the_highest_voltage(tmp_path, limit_kw, fits):
+    examined = broken(tmp_path, ("limit_kw = 43", f"limit_kw = {limit_kw}"))
+    assert (examined.site is not None) == fits
+    assert all(problem.key == "limit_kw" for problem in examined.problems)
+
+
+def test_a_single_phase_charger_counts_on_its_own_phase_only(tmp_path):
+    examined = broken(tmp_path, ("fallback_a = 0", "fallback_a = 16"))
+    assert examined.proof[1].fallback_ma == (6_000, 22_000, 6_000)
