@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from edge.model.sharing import Ask, Node
 
-HAIR = Decimal(10) ** -30  # of 60 digits: what is equal in truth must not differ by rounding
+HAIR = Decimal(10) ** -20  # what is equal in truth must not differ by rounding
 
 
 def figure(
