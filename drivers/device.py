@@ -1,0 +1,409 @@
+"""One device: what to read, what it said, what to write.  No port, no clock, no retries.
+
+The bus master (edge/shell) sends the reads and writes and hands back the replies.  In this order:
+
+    identify() -> reads                    again with the replies until it returns none
+    recognise(replies)                     or NotRecognised: then nothing may be written (I9)
+    arm(...) -> writes                     once after every recognition and reconnect
+    polls() -> Poll …  decode(replies)     for ever
+    set_current(ma) -> writes              whenever the core says so
+    keep_alive(ma) -> writes or reads      at least every supervision().every_ms
+
+Rule 1: nothing is written before recognise() has returned.
+Rule 2: every write is on the table's allow-list, see drivers/writing.py.
+Rule 3: the only state is what recognise() and refuse() have learned; forget() drops it.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from drivers import plan, quirks, reading, writing
+from drivers.condition import Value
+from drivers.reading import Placed
+from drivers.table import Fallback, Point, Step, Supervised, Table
+from drivers.wire import Read, Replies, Write
+from drivers.writing import Asked, NotAllowed, Placing
+from edge.model.quantities import BY_KEY
+
+__all__ = ["Device", "NotAllowed", "NotRecognised", "Pacing", "Poll", "Supervision"]
+
+
+class NotRecognised(Exception):
+    """The device is not of this family, or did not answer.  expected, found: in words."""
+
+    def __init__(self, driver: str, expected: str, found: str) -> None:
+        super().__init__(f"is no {driver}: expected {expected}; found {found}")
+        self.expected, self.found = expected, found
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """Reads that belong together.  every_ms: the period at which they are wanted."""
+
+    name: Literal["fast", "slow"]
+    reads: tuple[Read, ...]
+    every_ms: int
+
+
+class Pacing(msgspec.Struct, frozen=True):
+    """What the device bears; the bus master keeps to it.  0 is no limit (timeout: the line's own)."""
+
+    gap_ms: int
+    read_every_ms: int
+    write_every_ms: int
+    change_every_ms: int
+    timeout_ms: int
+    clients: int
+    connection_s: int
+    idle_s: int
+
+
+class Supervision(msgspec.Struct, frozen=True):
+    """How the device notices that we are silent.
+
+    every_ms: keep_alive() is due at least this often, at most half of time_ms; 0 for never.
+    time_ms: the device's time, 0 for unknown.  fallback: what becomes of the current then.
+    """
+
+    kind: Supervised
+    every_ms: int
+    time_ms: int
+    fallback: Fallback
+
+
+# A watchdog whose time nobody knows is fed this often.
+UNKNOWN_TIME_EVERY_MS = 2_000
+
+# The lowest voltage at which a setpoint in watts may become amperes: nominal less 10 %.
+# Source: EN 50160, 4.2.2.
+LOWEST_VOLTAGE_PERCENT = 90
+
+# From here on a phase counts as used by the vehicle.
+PHASE_IN_USE_MA = 1_000
+
+
+class Device:
+    """A device of a family, at a unit, behind one of its connectors.
+
+    at_unit: the Modbus unit of connector 1.  voltage_v: nominal, line to neutral.
+    phases: conductors that it is wired to.
+    """
+
+    def __init__(
+        self, table: Table, at_unit: int, *, connector: int = 1, voltage_v: int = 230, phases: int = 3
+    ) -> None:
+        if not 1 <= connector <= table.connectors.max:
+            raise ValueError(f"{table.name} has connectors 1..{table.connectors.max}, not {connector}")
+        self.table = table
+        self.connector = connector
+        steps = connector - 1
+        self._at = Placing(at_unit + steps * table.connectors.unit_step, steps * table.connectors.stride)
+        self._voltage_v, self._phases = voltage_v, phases
+        self.port_offset = steps * table.connectors.port_step
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was learned: the device must be recognised again before it is written."""
+        self._known: dict[str, Value] = {}
+        self._bases: dict[int, int] = {}
+        self._absent: set[str] = set()
+        self._alone: set[str] = set()
+        self.recognised = False
+
+    @property
+    def unit(self) -> int:
+        """The Modbus unit of this connector."""
+        return self._at.unit
+
+    # Recognise -------------------------------------------------------------------------------
+
+    def identify(self, replies: Replies | None = None) -> list[Read]:
+        """Return what to read in order to recognise the device.
+
+        replies: to the reads so far; call again with them until nothing more is asked for (devices
+        whose first answer says where the rest is).
+        """
+        replies = replies or {}
+        if self.table.sequence:
+            more, self._bases = quirks.SEQUENCES[self.table.sequence](self._at.unit, replies)
+            if more:
+                return [r for r in more if r not in replies]
+        planned = self._reads([p for p in self._placed() if p.point.group.every == "once"])
+        return [r for r in planned if r not in replies]
+
+    def recognise(self, replies: Replies) -> dict[str, Value]:
+        """Check the identity and keep what it tells; return its quantities.  Raises NotRecognised."""
+        found = reading.read(self._placed(), self.table.derived, {}, replies)
+        for condition in self.table.expect:
+            if condition.holds(found.values, found.refused) is not True:
+                raise NotRecognised(self.table.name, condition.text, _told(condition.names, found))
+        if self.table.sequence and not self._bases:
+            raise NotRecognised(self.table.name, self.table.sequence, "none of its blocks")
+        self._known = found.values
+        self._absent = {p.point.key for p in self._placed() if _wholly_refused(p, replies)}
+        self.recognised = True
+        return _public(found.values)
+
+    # Read ------------------------------------------------------------------------------------
+
+    def polls(self) -> list[Poll]:
+        """Return the cyclic reads, fast ones first.  They may change by recognise() and refuse()."""
+        limits = self.table.limits
+        found = []
+        names: tuple[Literal["fast", "slow"], ...] = ("fast", "slow")
+        for name in names:
+            reads = tuple(self._reads([p for p in self._placed() if p.point.group.every == name]))
+            period = limits.fast_ms if name == "fast" else limits.slow_ms
+            if reads:
+                found.append(Poll(name, reads, max(period, len(reads) * limits.read_every_ms)))
+        return found
+
+    def decode(self, replies: Replies) -> dict[str, Value]:
+        """Return the quantities that some replies give, by key.  What is not there has no key."""
+        return _public(reading.read(self._placed(), self.table.derived, self._known, replies).values)
+
+    def raw(self, replies: Replies) -> dict[str, Value]:
+        """Return what decode() does, with the table's private points."""
+        return reading.read(self._placed(), self.table.derived, self._known, replies).values
+
+    def refuse(self, read: Read) -> bool:
+        """Learn that the device refused a read with an exception, or hung up on it.
+
+        Its rows are then read one by one; a row that is refused alone is read no more.
+        Returns whether the polls have changed.
+        """
+        rows = [p for p in self._placed() if _covers(read, p)]
+        if len({p.read() for p in rows}) > 1:
+            fresh = {p.point.row for p in rows} - self._alone
+            self._alone |= fresh
+            return bool(fresh)
+        gone = {p.point.key for p in rows if p.point.group.optional} - self._absent
+        self._absent |= gone
+        return bool(gone)
+
+    def _placed(self) -> list[Placed]:
+        """Return the rows that this device has, and where."""
+        found = []
+        for point in self.table.points:
+            group = point.group
+            if group.when and self._known and group.when.holds(self._known) is not True:
+                continue
+            if group.when and not self._known and group.every != "once":
+                continue
+            base = self._base(point)
+            if base is not None:
+                unit = self._at.unit if group.unit is None else group.unit
+                found.append(Placed(point, unit, base + point.address))
+        return found
+
+    def _base(self, point: Point) -> int | None:
+        group = point.group
+        if group.models:
+            return next((self._bases[m] for m in group.models if m in self._bases), None)
+        return 0 if group.station else self._at.offset
+
+    def _reads(self, placed: list[Placed]) -> list[Read]:
+        return plan.reads(
+            (
+                plan.Span(
+                    p.unit, p.point.group.space, p.address, p.point.type.count,
+                    p.point.group.single or p.point.row in self._alone,
+                )
+                for p in placed
+                if p.point.key not in self._absent
+            ),
+            self.table.limits,
+        )  # fmt: skip
+
+    # Write -----------------------------------------------------------------------------------
+
+    def arm(self, fallback_ma: int = 0, supervision_ms: int = 0) -> list[Write]:
+        """Return what to write once after recognition and reconnect: watchdog, fallback, no standby.
+
+        Steps for a fallback or time of 0 are left out: the device keeps its own.
+        """
+        return self._writes(_given(self.table.arm, fallback_ma, supervision_ms), fallback_ma, supervision_ms)
+
+    def commission(self, fallback_ma: int = 0, supervision_ms: int = 0) -> list[Write]:
+        """Return what an electrician writes once: settings in memory that wears out."""
+        steps = _given(self.table.commission, fallback_ma, supervision_ms)
+        return self._writes(steps, fallback_ma, supervision_ms)
+
+    def set_current(self, current_ma: int, seen: Mapping[str, Value] | None = None) -> list[Write]:
+        """Return the writes for a setpoint: 0 pauses, anything else is rounded down to a lawful one.
+
+        Below the device's minimum it pauses (I2); above its maximum it gets the maximum.
+        seen: the latest readings, to leave out what the device already does.
+        Raises NotAllowed if the device was not recognised or cannot be controlled.
+        """
+        if current_ma < 0:
+            raise ValueError(f"a setpoint of {current_ma} mA")
+        control = self.table.control
+        if control is None:
+            raise NotAllowed(f"{self.table.name} is a {self.table.kind}: it has no setpoint")
+        lawful = self.lawful(current_ma)
+        steps = control.set if lawful else control.pause
+        if lawful and not (
+            control.resume_unless and control.resume_unless.holds({**self._known, **(seen or {})})
+        ):
+            steps += control.resume
+        return self._writes(steps, current_ma=lawful, seen=seen or {})
+
+    def lawful(self, current_ma: int) -> int:
+        """Return the setpoint that the device will get for a current: never more than it (I8)."""
+        control = self.table.control
+        if control is None:
+            return 0
+        stepped = min(current_ma, control.max_ma) // control.step_ma * control.step_ma
+        return stepped if stepped >= control.min_ma else 0
+
+    def set_phases(self, phases: int) -> list[Write]:
+        """Return the writes that switch to one or three phases, none where it cannot."""
+        control = self.table.control
+        if control is None:
+            return []
+        return self._writes(control.phases_1 if phases == 1 else control.phases_3)
+
+    def keep_alive(self, last_current_ma: int, seen: Mapping[str, Value] | None = None) -> list[Write | Read]:
+        """Return what feeds the device's watchdog, none where it has none.
+
+        last_current_ma: the setpoint in force, which some devices want to be told again.
+        """
+        supervision = self.table.supervision
+        if supervision.kind == "none":
+            return []
+        if supervision.keep:
+            return list(self._writes(supervision.keep, current_ma=self.lawful(last_current_ma)))
+        if supervision.kind in ("any_request", "station_poll"):
+            return list(self.polls()[0].reads[:1])
+        return list(self.set_current(last_current_ma, seen))
+
+    def supervision(self, supervision_ms: int = 0) -> Supervision:
+        """Return how the device watches us.
+
+        supervision_ms: its time where that is known better than by the table: read from the device
+        (supervision_time_ms), or set by the installer.
+        """
+        s = self.table.supervision
+        if s.kind == "none":
+            return Supervision("none", 0, 0, "none")
+        time_ms = supervision_ms or s.time_ms
+        every_ms = time_ms // s.share if time_ms else UNKNOWN_TIME_EVERY_MS
+        return Supervision(s.kind, min(every_ms, s.every_ms or every_ms), time_ms, s.fallback)
+
+    def fallback_reads(self) -> list[Read]:
+        """Return the reads that show fallback current and supervision time, as far as it can."""
+        keys = ("fallback_ma", "fallback_power_w", "supervision_time_ms")
+        return self._reads([p for p in self._placed() if p.point.key in keys])
+
+    def allowed(self, write: Write, *, commissioning: bool = False) -> bool:
+        """Say whether a write is on the allow-list of this recognised device (I9).
+
+        commissioning: whether memory that wears out may be written.
+        """
+        setting = writing.find(self.table, write, self._at)
+        if setting is None or not self.recognised:
+            return False
+        if setting.memory == "kept" and not commissioning:
+            return False
+        return writing.accepts(setting, write.words, self._known)
+
+    def read_back(self, write: Write) -> list[Read]:
+        """Return the reads that show what was written, none where the device has no such register."""
+        setting = writing.find(self.table, write, self._at)
+        if setting is None or not setting.read_back:
+            return []
+        return self._reads([p for p in self._placed() if p.point.key == setting.read_back])
+
+    def check_written(self, write: Write, replies: Replies) -> bool | None:
+        """Say whether a write is seen to be in force; None where that cannot be told."""
+        setting = writing.find(self.table, write, self._at)
+        if setting is None or not setting.read_back:
+            return None
+        shown = self.raw(replies).get(setting.read_back)
+        told = writing.worth(setting, write.words, self._known)
+        return None if shown is None or told is None else shown == told
+
+    def pacing(self) -> Pacing:
+        """Return what the device bears."""
+        limits = self.table.limits
+        return Pacing(*(getattr(limits, name) for name in Pacing.__struct_fields__))
+
+    def explain(self, exception: int) -> str:
+        """Say what a Modbus exception of this device means."""
+        return self.table.exceptions.get(exception, _EXCEPTIONS.get(exception, f"exception {exception}"))
+
+    def _writes(
+        self,
+        steps: tuple[Step, ...],
+        fallback_ma: int = 0,
+        time_ms: int = 0,
+        current_ma: int = 0,
+        seen: Mapping[str, Value] | None = None,
+    ) -> list[Write]:
+        if not self.recognised:
+            raise NotAllowed(f"{self.table.name} was not recognised yet: nothing is written to it (I9)")
+        known = {**self._known, **(seen or {})}
+        asked = Asked(
+            current_ma,
+            fallback_ma,
+            time_ms,
+            watts=self._watts(current_ma, seen or {}),
+            fallback_watts=self._watts(fallback_ma, {}),
+        )
+        return writing.writes(self.table, steps, self._at, asked, known)
+
+    def _watts(self, current_ma: int, seen: Mapping[str, Value]) -> int:
+        """Return the power that is never more than the current, at the lowest voltage; rounded down."""
+        phases = self._phases
+        control = self.table.control
+        if control and control.phases == "seen":
+            used = [k for k in ("current_l1_ma", "current_l2_ma", "current_l3_ma") if _amps(seen, k)]
+            phases = len(used) or min(control.unseen_phases, phases)
+        return current_ma * phases * self._voltage_v * LOWEST_VOLTAGE_PERCENT // 100_000
+
+
+_EXCEPTIONS = {
+    1: "illegal function", 2: "illegal address", 3: "illegal value", 4: "device failure",
+    5: "acknowledge", 6: "busy", 8: "memory parity", 10: "gateway path", 11: "gateway target silent",
+}  # fmt: skip
+
+
+def _amps(seen: Mapping[str, Value], key: str) -> bool:
+    value = seen.get(key)
+    return isinstance(value, int) and value >= PHASE_IN_USE_MA
+
+
+def _given(steps: tuple[Step, ...], fallback_ma: int, time_ms: int) -> tuple[Step, ...]:
+    """Leave out the steps whose word has no value."""
+    none = {word for word, value in (("fallback", fallback_ma), ("time", time_ms)) if not value}
+    return tuple(step for step in steps if step.what not in none)
+
+
+def _public(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {key: value for key, value in values.items() if key in BY_KEY}
+
+
+def _told(names: set[str], found: reading.Values) -> str:
+    """Say in words what was found instead of what was expected."""
+    parts = []
+    for name in sorted(names):
+        value = "refused" if name in found.refused else found.values.get(name, "no answer")
+        parts.append(f"{name} {value!r}" if isinstance(value, str) else f"{name} {value}")
+    return ", ".join(parts)
+
+
+def _covers(read: Read, placed: Placed) -> bool:
+    count = placed.point.type.count
+    return (
+        read.unit == placed.unit
+        and read.space == placed.point.group.space
+        and read.address <= placed.address
+        and placed.address + count <= read.end
+    )
+
+
+def _wholly_refused(placed: Placed, replies: Replies) -> bool:
+    words = placed.words(replies)
+    return placed.point.group.optional and isinstance(words, int)

@@ -1,0 +1,189 @@
+"""From replies to quantities: scales, sentinels, enumerations, ratios, derived values.
+
+A value that is not there (no reply, refused, sentinel, NaN, unknown ratio) has no key: absent is
+unknown, and unknown is never 0 (I3).
+"""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from drivers import registers
+from drivers.scale import nearest
+from drivers.table import Derived, Point
+from drivers.wire import Read, Replies, Words
+
+Value = int | str
+
+
+class Placed:
+    """A row and where its registers are on this device."""
+
+    __slots__ = ("address", "point", "unit")
+
+    def __init__(self, point: Point, unit: int, address: int) -> None:
+        self.point, self.unit, self.address = point, unit, address
+
+    def words(self, replies: Replies) -> Words | int | None:
+        """Return its registers, the exception code that came instead, or None."""
+        space, count = self.point.group.space, self.point.type.count
+        refused: int | None = None
+        for read, reply in replies.items():
+            if read.unit != self.unit or read.space != space:
+                continue
+            offset = self.address - read.address
+            if offset < 0 or offset + count > read.count:
+                continue
+            if isinstance(reply, int):
+                refused = reply
+            elif len(reply) >= offset + count:
+                return reply[offset : offset + count]
+        return refused
+
+    def read(self) -> Read:
+        """Return the read that fetches this row alone."""
+        return Read(self.unit, self.point.group.space, self.address, self.point.type.count)
+
+
+class Values:
+    """What replies say, private points included.
+
+    values: by key.  refused: keys that the device answered with a Modbus exception.
+    """
+
+    def __init__(self, known: Mapping[str, Value]) -> None:
+        self.values: dict[str, Value] = {}
+        self.refused: set[str] = set()
+        self._known = known
+
+    def all(self) -> dict[str, Value]:
+        """Return the values with what was known before."""
+        return {**self._known, **self.values}
+
+
+def read(placed: Iterable[Placed], derived: Iterable[Derived], known: Mapping[str, Value],
+         replies: Replies) -> Values:  # fmt: skip
+    """Decode replies.  known: what identification found, for ratios, scales and conditions."""
+    found = Values(known)
+    waiting = []
+    for place in placed:
+        raw = _raw(place, replies, found)
+        if raw is None:
+            continue
+        if _depends(place.point):
+            waiting.append((place.point, raw))
+        else:
+            _keep(found, place.point, _value(place.point, raw, place.point.factor))
+    for point, raw in waiting:
+        factor = _factor(point, found)
+        if factor is not None:
+            _keep(found, point, _value(point, raw, factor))
+    for one in derived:
+        made = _derive(one, found)
+        if made is not None:
+            found.values[one.key] = made
+    return found
+
+
+def _keep(found: Values, point: Point, value: Value | None) -> None:
+    """Keep a value.  Of several rows for one quantity the first that has one wins."""
+    if value is not None:
+        found.values.setdefault(point.key, value)
+
+
+def _depends(point: Point) -> bool:
+    return bool(point.times or point.sf or point.unit_if or point.when)
+
+
+def _raw(place: Placed, replies: Replies, found: Values) -> registers.Raw | None:
+    point = place.point
+    words = place.words(replies)
+    if words is None:
+        return None
+    if isinstance(words, int):
+        found.refused.add(point.key)
+        return None
+    raw = registers.decode(point.type, words, point.order, point.swap)
+    if raw is None or registers.is_none(point.type, words, raw, point.none):
+        return None
+    if isinstance(raw, int):
+        raw >>= point.shift
+        if point.mask:
+            raw &= point.mask
+    return raw
+
+
+def _factor(point: Point, found: Values) -> Fraction | None:
+    """Decide the factor at run time; None if something that it needs is not known."""
+    values = found.all()
+    if point.when and not point.when.holds(values, found.refused):
+        return None
+    factor = point.factor
+    for condition, other in point.unit_if:
+        holds = condition.holds(values, found.refused)
+        if holds is None:
+            return None
+        if holds:
+            factor = other
+            break
+    for key in point.times:
+        ratio = values.get(key)
+        if not isinstance(ratio, int):
+            return None
+        factor *= ratio
+    if point.sf:
+        exponent = values.get(point.sf)
+        if not isinstance(exponent, int) or abs(exponent) > 10:
+            return None
+        factor *= Fraction(10) ** exponent
+    return factor
+
+
+def _value(point: Point, raw: registers.Raw, factor: Fraction) -> Value | None:
+    if point.letters:
+        return dict(point.letters).get(str(raw), point.otherwise)
+    if point.codes:
+        code = int(raw)
+        found = [value for (low, high), value in point.codes if low <= code <= high]
+        return found[0] if found else point.otherwise
+    if isinstance(raw, str):
+        return raw
+    if point.text:
+        return str(raw)
+    return nearest(Fraction(raw) * factor)
+
+
+def _derive(one: Derived, found: Values) -> Value | None:
+    """Make a quantity of others; None if they do not say."""
+    values = found.all()
+    if not any(name in found.values or name in found.refused for name in _inputs(one)):
+        return None
+    if one.sum:
+        parts = [values.get(key) for key in one.sum]
+        return sum(p for p in parts if isinstance(p, int)) if None not in parts else None
+    if one.volts_amps:
+        return _watts([(values.get(v), values.get(a)) for v, a in one.volts_amps])
+    if one.join:
+        parts = [values.get(key) for key in one.join]
+        return None if None in parts else ".".join(str(p) for p in parts)
+    unknown = False
+    for condition, value in one.rules:
+        holds = condition.holds(values, found.refused)
+        if holds:
+            return None if unknown else value
+        unknown = unknown or holds is None
+    return None if unknown else one.otherwise
+
+
+def _inputs(one: Derived) -> set[str]:
+    names = {*one.sum, *one.join, *(name for pair in one.volts_amps for name in pair)}
+    return names.union(*(c.names for c, _ in one.rules))
+
+
+def _watts(pairs: list[tuple[Value | None, Value | None]]) -> int | None:
+    """Add mV times mA, in W.  A phase without a value makes the sum unknown."""
+    total = 0
+    for mv, ma in pairs:
+        if not isinstance(mv, int) or not isinstance(ma, int):
+            return None
+        total += mv * ma
+    return nearest(Fraction(total, 1_000_000))

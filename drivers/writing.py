@@ -1,0 +1,131 @@
+"""From steps to writes, and the allow-list: nothing leaves that a table's write rows do not accept.
+
+Rule 1: what is written is rounded down, to the register's own resolution (I8).
+Rule 2: every write is checked against the allow-list, the engine's own too.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from drivers import registers
+from drivers.condition import Value
+from drivers.scale import nearest
+from drivers.table import Setting, Step, Table
+from drivers.wire import Words, Write
+
+
+class NotAllowed(ValueError):
+    """A write that the device's allow-list does not hold."""
+
+
+class Asked(NamedTuple):
+    """What the steps' words mean this time.
+
+    watts: what current_ma is at a setting that is in W.
+    """
+
+    current_ma: int = 0
+    fallback_ma: int = 0
+    time_ms: int = 0
+    watts: int = 0
+    fallback_watts: int = 0
+
+
+class Placing(NamedTuple):
+    """Where the settings are on this device: its unit, and what connector n adds to addresses."""
+
+    unit: int
+    offset: int
+
+    def of(self, setting: Setting) -> tuple[int, int]:
+        """Return unit and address of a setting."""
+        unit = self.unit if setting.unit is None else setting.unit
+        return unit, setting.address + (0 if setting.station else self.offset)
+
+
+def writes(
+    table: Table, steps: tuple[Step, ...], at: Placing, asked: Asked, known: Mapping[str, Value]
+) -> list[Write]:
+    """Make the writes of some steps.  Raises NotAllowed if a value is not accepted."""
+    return [
+        _write(table, step, at, asked, known)
+        for step in steps
+        if step.only_when is None or step.only_when.holds(known) is not False
+    ]
+
+
+def _write(table: Table, step: Step, at: Placing, asked: Asked, known: Mapping[str, Value]) -> Write:
+    setting = table.settings[step.setting]
+    factor = _factor(setting, known)
+    if isinstance(step.what, Fraction):
+        value = step.what if step.raw else step.what * setting.printed
+        raw = value if step.raw else value / factor
+    else:
+        raw = Fraction(_value(setting, step.what, asked)) / factor
+    count: int | float = _float(raw) if setting.type.is_float else raw.numerator // raw.denominator
+    words = registers.encode(setting.type, count, setting.order, setting.swap)
+    unit, address = at.of(setting)
+    write = Write(unit, setting.function, address, words, setting.memory == "volatile")
+    if not accepts(setting, words, known):
+        raise NotAllowed(f"{table.name}: {setting.name} does not accept {step.what} ({asked})")
+    return write
+
+
+def _float(value: Fraction) -> float:
+    """Return the nearest float that is not above the value."""
+    near = float(value)
+    return near if Fraction(near) <= value else float(Fraction(near) * (1 - Fraction(1, 1 << 52)))
+
+
+def _value(setting: Setting, what: str, asked: Asked) -> int:
+    if what == "time":
+        return asked.time_ms
+    if what == "fallback":
+        return asked.fallback_watts if setting.dimension == "w" else asked.fallback_ma
+    return asked.watts if setting.dimension == "w" else asked.current_ma
+
+
+def _factor(setting: Setting, known: Mapping[str, Value]) -> Fraction:
+    """Return the dimension's units per count.  Raises NotAllowed while that is not known."""
+    for condition, other in setting.unit_if:
+        holds = condition.holds(known)
+        if holds is None:
+            raise NotAllowed(f"{setting.name}: its scale depends on {condition.text!r}, not known yet")
+        if holds:
+            return other
+    return setting.factor
+
+
+def accepts(setting: Setting, words: Words, known: Mapping[str, Value]) -> bool:
+    """Say whether a setting accepts these registers, whole and within its ranges."""
+    if len(words) != setting.type.count or any(not 0 <= w <= 0xFFFF for w in words):
+        return False
+    raw = registers.decode(setting.type, words, setting.order, setting.swap)
+    if raw is None or isinstance(raw, str):
+        return False
+    if raw in setting.raw:
+        return True
+    try:
+        value = Fraction(raw) * _factor(setting, known)
+    except NotAllowed:
+        return False
+    # The float just below 6 A is still 6 A: a hundredth of a mA of room.
+    room = Fraction(1, 100) if setting.type.is_float else Fraction(0)
+    return any(low - room <= value <= high for low, high in setting.accepts)
+
+
+def find(table: Table, write: Write, at: Placing) -> Setting | None:
+    """Return the row of the allow-list that a write is for, None if there is none."""
+    for setting in table.settings.values():
+        if at.of(setting) == (write.unit, write.address) and setting.function == write.function:
+            return setting
+    return None
+
+
+def worth(setting: Setting, words: Words, known: Mapping[str, Value]) -> int | None:
+    """Return what some registers mean in the setting's dimension, to compare with a reading."""
+    raw = registers.decode(setting.type, words, setting.order, setting.swap)
+    if raw is None or isinstance(raw, str):
+        return None
+    return nearest(Fraction(raw) * _factor(setting, known))
