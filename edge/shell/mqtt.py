@@ -1,0 +1,377 @@
+"""One connection to an MQTT broker: paho-mqtt's own thread on one side, the event loop on the other.
+
+Rule 1: paho's network loop runs in its thread, because its connect() blocks on DNS, TCP and the TLS
+    handshake, and a broker that does not answer must not delay a tick.  Nothing but call_soon_threadsafe
+    crosses over; everything that the program sees happens in the event loop.
+Rule 2: what came in is acknowledged to the broker only when the program says so (Incoming.done), and
+    what goes out is delivered only when the broker has said so, with its reason code.
+Rule 3: bounded memory.  At most IN_FLIGHT messages wait for PUBACK, at most WAITING for the program; nothing
+    is queued while there is no connection, for that is the outbox's task (edge/shell/outbox.py).
+Rule 4: a refused login, a lost line and a broken packet end in the same place: a new attempt after 1 to
+    30 s, and the reason in on_link.
+
+What messages mean is not here.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.model.site import Broker
+
+log = logging.getLogger("edge.mqtt")
+
+BACK_OFF_S = (1, 30)
+SESSION_EXPIRY_S = 7 * 24 * 3600  # how long the broker keeps what we have missed (MQTT 5)
+IN_FLIGHT = 16  # paho does not mind the broker's Receive Maximum; Mosquitto's is 20
+WAITING = 1_000
+MAX_PACKET_BYTES = 2 << 20  # twice the largest event; MQTT 5 brokers then drop what is larger
+PUBACK_S = 30
+
+
+class BadBroker(Exception):
+    """A broker's settings cannot be used.  Says link, key, file and expectation."""
+
+
+class NotDelivered(Exception):
+    """A message has not been acknowledged: not connected, refused, or no answer in time.
+
+    refused: the broker has answered and does not want it ("Not authorized"); sending it again will not help.
+    """
+
+    def __init__(self, why: str, refused: bool = False) -> None:
+        super().__init__(why)
+        self.refused = refused
+
+
+class Presence(NamedTuple):
+    """The retained message that says whether we are there.
+
+    birth: made at each connection; will: sent by the broker when the line is lost; farewell: made at close.
+    """
+
+    topic: str
+    birth: Callable[[], bytes]
+    will: bytes
+    farewell: Callable[[], bytes]
+
+
+class Incoming(NamedTuple):
+    """A message from the broker.  Call done() when it is safe; without it the broker sends it again."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    done: Callable[[], None]
+
+
+class MqttLink:
+    """One connection, kept up for as long as the daemon runs.
+
+    name: "utility" or "network", for messages to people.  client_id: what names the session at the broker.
+    on_message, on_link(up, why): called in the event loop, and may not block.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        broker: Broker,
+        client_id: str,
+        *,
+        subscriptions: Sequence[str] = (),
+        presence: Presence | None = None,
+        on_message: Callable[[Incoming], None] = lambda message: message.done(),
+        on_link: Callable[[bool, str], None] = lambda up, why: None,
+    ) -> None:
+        """Prepare the connection; start() opens it.  Raises BadBroker."""
+        self.name = name
+        self.connected = False
+        self.dropped = 0
+        self._subscriptions = tuple(subscriptions)
+        self._presence = presence
+        self._on_message = on_message
+        self._on_link = on_link
+        self._refused = False
+        self._told: tuple[bool, str] | None = None
+        self._acknowledged: dict[int, asyncio.Future[ReasonCode | None]] = {}
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._waiting = 0
+        self._connections = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client = _client(name, broker, client_id or broker.client_id)
+        self._arguments = _connect_arguments(broker)
+        if presence:
+            self._client.will_set(presence.topic, presence.will, qos=1, retain=True)
+        self._wire_up()
+
+    def _wire_up(self) -> None:
+        """Let paho's callbacks, which run in its thread, hand over to the event loop."""
+        client, post = self._client, self._post
+        client.broke = lambda why: post(self._down, why)
+        client.on_connect = lambda c, u, flags, code, props: post(self._answered, code)
+        client.on_disconnect = lambda c, u, flags, code, props: post(self._lost, _words(code))
+        client.on_subscribe = lambda c, u, mid, codes, props: post(self._subscribed, list(codes))
+        client.on_publish = lambda c, u, mid, code, props: post(self._puback, mid, code)
+        client.on_message = self._arrived
+
+    def start(self) -> None:
+        """Begin to connect, and keep connecting.  Call it inside the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._client.connect_async(**self._arguments)
+        self._client.loop_start()
+
+    async def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, key: str = "", within_s: float = PUBACK_S
+    ) -> None:
+        """Send with QoS 1 and wait for the broker's acknowledgement; a line lost in between is waited out.
+
+        key: the idempotency key, sent as user property "key" where the protocol is 5.
+        Raises NotDelivered.  The message may have arrived all the same: at least once, not once.
+        """
+        if not self.connected:
+            raise NotDelivered(f"{self.name}: not connected")
+        try:
+            async with asyncio.timeout(within_s):
+                await self._slots.acquire()
+                code = await asyncio.shield(self._send(topic, payload, retain, key))
+        except TimeoutError:
+            self._hang_up()
+            raise NotDelivered(f"{self.name}: {topic}: no acknowledgement within {within_s:g} s") from None
+        if code is None:
+            raise NotDelivered(f"{self.name}: {topic}: closed before an acknowledgement")
+        if code.is_failure:
+            raise NotDelivered(f"{self.name}: {topic}: {_words(code)}", refused=True)
+
+    def _send(self, topic: str, payload: bytes, retain: bool, key: str) -> asyncio.Future[ReasonCode | None]:
+        """Hand a message to paho, and return what will be its reason code; None when we close before.
+
+        Keeps one slot until then.
+        """
+        properties = None
+        if self._client.protocol == paho.MQTTv5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.ContentType = "application/json"
+            if key:
+                properties.UserProperty = ("key", key)
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
+            self._slots.release()
+            raise NotDelivered(f"{self.name}: {topic}: {paho.error_string(info.rc)}")
+        future: asyncio.Future[ReasonCode | None] = asyncio.get_running_loop().create_future()
+        self._acknowledged[info.mid] = future
+        return future
+
+    async def close(self) -> None:
+        """Say goodbye, disconnect, and end paho's thread."""
+        if self._presence and self.connected:
+            with contextlib.suppress(NotDelivered):
+                await self.publish(self._presence.topic, self._presence.farewell(), retain=True, within_s=2)
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+        self.connected = False
+        for future in self._acknowledged.values():
+            if not future.done():
+                future.set_result(None)
+        self._acknowledged.clear()
+
+    # From here on: called by paho.  _arrived runs in paho's thread, everything else in the event loop.
+
+    def _post(self, what: Callable[..., None], *args: Any) -> None:
+        """Run something in the event loop; forget it if the loop has ended."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(what, *args)
+
+    def _arrived(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "a topic that is not UTF-8"
+        if self._waiting >= WAITING:  # the program is stuck; QoS 1 comes again after the next connection
+            self.dropped += 1
+            return
+        self._waiting += 1
+        self._post(self._hand_over, topic, message, self._connections)
+
+    def _hand_over(self, topic: str, message: paho.MQTTMessage, connection: int) -> None:
+        self._waiting -= 1
+
+        def done() -> None:
+            if message.qos and connection == self._connections:  # a packet id means nothing on another line
+                self._client.ack(message.mid, message.qos)
+
+        self._on_message(Incoming(topic, bytes(message.payload), message.retain, done))
+
+    def _answered(self, code: ReasonCode) -> None:
+        """Subscribe and tell that we are there; or note why the broker does not want us."""
+        self._refused = code.is_failure
+        if code.is_failure:
+            self._down(f"refused: {_words(code)}")
+            return
+        self._connections += 1
+        self.connected = True
+        if self._subscriptions:
+            self._client.subscribe([(topic, 1) for topic in self._subscriptions])
+        if self._presence:
+            self._spawn(self._announce(self._presence))
+        self._tell(True, "")
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _announce(self, presence: Presence) -> None:
+        try:
+            await self.publish(presence.topic, presence.birth(), retain=True)
+        except NotDelivered as error:
+            log.warning("birth message: %s", error)
+
+    def _subscribed(self, codes: list[ReasonCode]) -> None:
+        """Say which subscriptions the broker refuses.  Mosquitto grants all and filters later."""
+        for topic, code in zip(self._subscriptions, codes, strict=False):
+            if code.is_failure:
+                log.error("%s: subscription to %s: %s", self.name, topic, _words(code))
+
+    def _puback(self, mid: int, code: ReasonCode) -> None:
+        future = self._acknowledged.pop(mid, None)
+        if future is None:
+            return
+        self._slots.release()
+        if not future.done():
+            future.set_result(code)
+
+    def _lost(self, why: str) -> None:
+        """Note that the line is gone, except after a refusal: the reason that was given says more."""
+        if not self._refused:
+            self._down(why)
+
+    def _down(self, why: str) -> None:
+        self.connected = False
+        self._tell(False, why)
+
+    def _tell(self, up: bool, why: str) -> None:
+        """Tell the program, but not the same thing twice: a broker may be away for days."""
+        if self._told != (up, why):
+            self._told = (up, why)
+            log.info("%s: %s", self.name, "connected" if up else f"not connected: {why}")
+            self._on_link(up, why)
+
+    def _hang_up(self) -> None:
+        """Break the line of a broker that has stopped answering; paho then makes a new one."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Client(paho.Client):
+    """paho's client, which also says why it cannot connect and outlives packets that it cannot read."""
+
+    broke: Callable[[str], None] = staticmethod(lambda why: None)
+
+    def reconnect(self) -> MQTTErrorCode:
+        try:
+            return super().reconnect()
+        except OSError as error:
+            self.broke(_words(error))
+            raise
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        wait_s = BACK_OFF_S[0]
+        while True:
+            try:
+                return super().loop_forever(timeout, retry_first_connection)
+            except Exception as error:  # paho lets what a broken packet raises end its thread
+                log.exception("%s: a packet that paho cannot read", threading.current_thread().name)
+                self.broke(f"broken packet: {_words(error)}")
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, BACK_OFF_S[1])
+            with contextlib.suppress(OSError):
+                self.reconnect()
+
+
+def _client(name: str, broker: Broker, client_id: str) -> _Client:
+    client = _Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=None if broker.protocol == "5" else False,
+        protocol=paho.MQTTv5 if broker.protocol == "5" else paho.MQTTv311,
+        manual_ack=True,
+    )
+    client.reconnect_delay_set(*BACK_OFF_S)
+    client.max_inflight_messages_set(0)  # _slots is the bound
+    if broker.username:
+        client.username_pw_set(broker.username, _password(name, broker))
+    if broker.tls:
+        client.tls_set_context(tls_context(name, broker))
+    return client
+
+
+def _connect_arguments(broker: Broker) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"host": broker.host, "port": broker.port, "keepalive": broker.keepalive_s}
+    if broker.protocol == "5":
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        properties.ReceiveMaximum = IN_FLIGHT
+        properties.MaximumPacketSize = MAX_PACKET_BYTES
+        arguments |= {"clean_start": False, "properties": properties}
+    return arguments
+
+
+def _password(name: str, broker: Broker) -> str | None:
+    if not broker.password_file:
+        return None
+    try:
+        with open(broker.password_file, encoding="utf-8") as file:
+            return file.read(4_096).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadBroker(f"{name}.broker: password_file {broker.password_file}: {_words(error)}") from None
+
+
+def tls_context(name: str, broker: Broker) -> ssl.SSLContext:
+    """Return the TLS settings: 1.2 at least, the broker's certificate and host name always checked.
+
+    Raises BadBroker naming key and file.
+    """
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if broker.ca_file:
+        with _named(name, f"ca_file {broker.ca_file}", "certificates in PEM"):
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=broker.ca_file)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if broker.cert_file:
+        files = f"cert_file {broker.cert_file}, key_file {broker.key_file or 'in the same file'}"
+        with _named(name, files, "a certificate and its key in PEM, without pass phrase"):
+            context.load_cert_chain(broker.cert_file, broker.key_file or None, password=lambda: "")
+    return context
+
+
+@contextlib.contextmanager
+def _named(name: str, key: str, expected: str) -> Any:
+    try:
+        yield
+    except (OSError, ssl.SSLError) as error:
+        raise BadBroker(f"{name}.broker: {key}: expected {expected}: {_words(error)}") from None
+
+
+def _words(reason: object) -> str:
+    """Return a reason code or an exception as people read it."""
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"certificate: {reason.verify_message}"
+    if isinstance(reason, OSError):
+        return reason.strerror or str(reason) or type(reason).__name__
+    return str(reason)

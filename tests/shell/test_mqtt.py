@@ -1,0 +1,329 @@
+"""edge/shell/mqtt.py against a real Mosquitto, which is killed, started again, and refuses things."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from brokers import free_port, mosquitto, needs_mosquitto
+
+from edge.model.site import Broker
+from edge.shell.mqtt import BadBroker, Incoming, MqttLink, NotDelivered, Presence
+
+PROTOCOLS = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 40))
+
+
+async def until(what: Callable[[], Any], within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.01)
+
+
+def at(port: int, protocol: str = "5", **fields: Any) -> Broker:
+    return Broker(
+        host="127.0.0.1", port=port, **({"tls": False, "protocol": protocol, "keepalive_s": 5} | fields)
+    )
+
+
+class Ear:
+    """Keeps what a link said."""
+
+    def __init__(self, answers: bool = True) -> None:
+        self.messages: list[Incoming] = []
+        self.links: list[tuple[bool, str]] = []
+        self._answers = answers
+
+    def hear(self, message: Incoming) -> None:
+        self.messages.append(message)
+        if self._answers:
+            message.done()
+
+    def link(self, up: bool, why: str) -> None:
+        self.links.append((up, why))
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [message.payload for message in self.messages]
+
+
+def link(broker: Broker, client_id: str, ear: Ear, *topics: str, **fields: Any) -> MqttLink:
+    made = MqttLink(
+        "utility", broker, client_id, subscriptions=topics, on_message=ear.hear, on_link=ear.link, **fields
+    )
+    made.start()
+    return made
+
+
+@needs_mosquitto
+@PROTOCOLS
+def test_a_message_goes_and_comes(tmp_path: Path, protocol: str) -> None:
+    async def story(port: int) -> None:
+        ear = Ear()
+        here = link(at(port, protocol), "here", ear, "u/#")
+        await until(lambda: here.connected)
+        await here.publish("u/report", b"{}", key="k-1")
+        words = ["mosquitto_pub", "-p", str(port), "-t", "u/events", "-m", "hello", "-q", "1"]
+        await asyncio.to_thread(subprocess.run, words, check=True, timeout=5)
+        await until(lambda: ear.payloads == [b"{}", b"hello"])
+        assert ear.links == [(True, "")]
+        assert [m.topic for m in ear.messages] == ["u/report", "u/events"]
+        await here.close()
+        with pytest.raises(NotDelivered, match="not connected"):
+            await here.publish("u/report", b"{}")
+
+    with mosquitto(tmp_path) as broker:
+        run(story(broker.port))
+
+
+@needs_mosquitto
+@PROTOCOLS
+def test_what_was_not_done_comes_again(tmp_path: Path, protocol: str) -> None:
+    async def story(port: int) -> None:
+        deaf, hearing, out = Ear(answers=False), Ear(), Ear()
+        sender = link(at(port, protocol), "sender", out)
+        first = link(at(port, protocol), "depot", deaf, "u/#")
+        await until(lambda: first.connected and sender.connected)
+        await asyncio.sleep(0.2)
+        await sender.publish("u/1", b"one")
+        await until(lambda: deaf.payloads == [b"one"])
+        await first.close()
+        await sender.publish("u/2", b"two")  # while nobody listens: the session is kept
+        second = link(at(port, protocol), "depot", hearing, "u/#")
+        await until(lambda: sorted(hearing.payloads) == [b"one", b"two"])
+        await second.close()
+        await sender.close()
+
+    with mosquitto(tmp_path) as broker:
+        run(story(broker.port))
+
+
+@needs_mosquitto
+def test_birth_will_and_farewell(tmp_path: Path) -> None:
+    async def story(port: int) -> None:
+        watch, ear = Ear(), Ear()
+        watcher = link(at(port), "watcher", watch, "n/status")
+        await until(lambda: watcher.connected)
+        births = iter([b"birth 1", b"birth 2"])
+        presence = Presence("n/status", lambda: next(births), b"lost", lambda: b"farewell")
+        depot = link(at(port), "depot", ear, presence=presence)
+        await until(lambda: watch.payloads == [b"birth 1"])
+        depot._hang_up()  # the line breaks without a word
+        await until(lambda: watch.payloads == [b"birth 1", b"lost", b"birth 2"])
+        assert [up for up, _ in ear.links] == [True, False, True]
+        await depot.close()
+        await until(lambda: watch.payloads[3:] == [b"farewell"])
+        late = Ear()
+        latecomer = link(at(port), "latecomer", late, "n/status")
+        await until(lambda: late.payloads == [b"farewell"])
+        assert late.messages[0].retained
+        await watcher.close()
+        await latecomer.close()
+
+    with mosquitto(tmp_path) as broker:
+        run(story(broker.port))
+
+
+@needs_mosquitto
+@PROTOCOLS
+def test_a_broker_that_dies_is_found_again(tmp_path: Path, protocol: str) -> None:
+    with mosquitto(tmp_path) as broker:
+
+        async def story() -> None:
+            ear = Ear()
+            here = link(at(broker.port, protocol), "here", ear, "u/#")
+            await until(lambda: here.connected)
+            broker.kill()
+            await until(lambda: not here.connected)
+            with pytest.raises(NotDelivered, match="utility: not connected"):
+                await here.publish("u/x", b"lost")
+            await until(lambda: len(ear.links) >= 2 and "refused" in ear.links[-1][1])
+            broker.start()
+            await until(lambda: here.connected)
+            await here.publish("u/x", b"again")  # the new broker knows no session: subscribed anew
+            await until(lambda: ear.payloads == [b"again"])
+            await here.close()
+
+        run(story())
+
+
+@needs_mosquitto
+def test_a_publish_waits_out_a_lost_line(tmp_path: Path) -> None:
+    with mosquitto(tmp_path) as broker:
+
+        async def story() -> None:
+            ear = Ear()
+            here = link(at(broker.port), "here", ear, "u/#")
+            await until(lambda: here.connected)
+            here._hang_up()
+            assert here.connected  # it does not know yet
+            await here.publish("u/x", b"through")
+            await until(lambda: b"through" in ear.payloads)
+            await here.close()
+
+        run(story())
+
+
+def with_password(folder: Path) -> str:
+    users = folder / "users"
+    subprocess.run(
+        ["mosquitto_passwd", "-c", "-b", str(users), "depot", "right"], check=True, capture_output=True
+    )
+    acl = folder / "acl"
+    acl.write_text("user depot\ntopic readwrite ours/#\n")
+    return f"allow_anonymous false\npassword_file {users}\nacl_file {acl}\n"
+
+
+@needs_mosquitto
+def test_what_the_acl_forbids_is_an_error(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("right\n")
+
+    async def story(port: int) -> None:
+        here = link(at(port, username="depot", password_file=str(secret)), "here", Ear())
+        await until(lambda: here.connected)
+        await here.publish("ours/x", b"1")
+        with pytest.raises(NotDelivered, match="theirs/x: Not authorized") as refused:
+            await here.publish("theirs/x", b"1")
+        assert refused.value.refused
+        await here.close()
+
+    with mosquitto(tmp_path, with_password(tmp_path)) as broker:
+        run(story(broker.port))
+
+
+@needs_mosquitto
+@PROTOCOLS
+def test_a_refused_login_says_so_and_is_tried_again(tmp_path: Path, protocol: str) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("wrong")
+
+    async def story(port: int) -> None:
+        ear = Ear()
+        here = link(at(port, protocol, username="depot", password_file=str(secret)), "here", ear)
+        await until(lambda: ear.links)
+        await asyncio.sleep(2.5)  # a second attempt fails in the same way and is not told again
+        assert ear.links == [(False, "refused: Not authorized")]
+        await here.close()
+
+    with mosquitto(tmp_path, with_password(tmp_path)) as broker:
+        run(story(broker.port))
+        assert broker.log.read_text().count("not authorised") >= 2
+
+
+def certificates(folder: Path) -> str:
+    """Make a CA, a server's and a client's certificate; return Mosquitto's settings."""
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
+
+    (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
+    for name in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
+    for name in ("server", "depot"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", "2", "-extfile", "san", "-out", f"{name}.pem")  # fmt: skip
+    return (
+        f"cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n"
+        "require_certificate true\nuse_identity_as_username true\ntls_version tlsv1.2\n"
+    )
+
+
+@needs_mosquitto
+def test_tls_with_a_client_certificate(tmp_path: Path) -> None:
+    async def story(port: int) -> None:
+        files = {"cert_file": f"{tmp_path}/depot.pem", "key_file": f"{tmp_path}/depot.key", "tls": True}
+        ear, wrong, without = Ear(), Ear(), Ear()
+        here = link(at(port, ca_file=f"{tmp_path}/ca.pem", **files), "here", ear)
+        other = link(at(port, ca_file=f"{tmp_path}/other.pem", **files), "other", wrong)
+        bare = link(at(port, ca_file=f"{tmp_path}/ca.pem", tls=True), "bare", without)
+        await until(lambda: ear.links and wrong.links and without.links)
+        assert ear.links == [(True, "")]
+        assert not wrong.links[0][0] and "certificate: " in wrong.links[0][1]
+        assert not without.links[0][0] and not bare.connected
+        await here.publish("x", b"1")
+        for each in (here, other, bare):
+            await each.close()
+
+    with mosquitto(tmp_path, certificates(tmp_path)) as broker:
+        run(story(broker.port))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"username": "depot", "password_file": "/nowhere/pw"},
+            "network.broker: password_file /nowhere/pw: No such",
+        ),
+        (
+            {"tls": True, "ca_file": "/nowhere/ca"},
+            "network.broker: ca_file /nowhere/ca: expected certificates in PEM",
+        ),
+        (
+            {"tls": True, "cert_file": "/nowhere/c"},
+            "network.broker: cert_file /nowhere/c, key_file in the same file",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(fields: dict[str, Any], expected: str) -> None:
+    with pytest.raises(BadBroker) as refused:
+        MqttLink("network", at(1, **fields), "x")
+    assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\x20\x03\x00\x00\x00\x30\x04\xff\xffxx", b"\x20\x02\x00\x00" + b"\x31\xff\xff\xff\xff\x01"],
+)
+def test_a_server_that_talks_nonsense_does_no_harm(answer: bytes) -> None:
+    async def story() -> None:
+        visits = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal visits
+            visits += 1
+            await reader.read(100)
+            writer.write(answer)
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.close()
+
+        port = free_port()
+        server = await asyncio.start_server(serve, "127.0.0.1", port)
+        ear = Ear()
+        here = link(at(port, "5"), "here", ear, "u/#")
+        await until(lambda: visits >= 3, 15)
+        assert not ear.messages
+        await here.close()
+        server.close()
+
+    run(story())
+
+
+def test_a_server_that_says_nothing_does_not_delay_the_loop() -> None:
+    async def story() -> None:
+        port = free_port()
+        server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", port)
+        here = link(at(port), "here", Ear())
+        longest = 0.0
+        for _ in range(40):
+            began = time.monotonic()
+            await asyncio.sleep(0.05)
+            longest = max(longest, time.monotonic() - began)
+        assert longest < 0.5
+        assert not here.connected
+        await here.close()
+        server.close()
+
+    run(story())
