@@ -1,0 +1,109 @@
+"""`depot sim`: only the simulated devices, as real Modbus servers that any client can read."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from pathlib import Path
+
+from edge.cli import CallError
+from edge.model.site import Site
+from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
+from edge.sim.control import Control
+from edge.sim.depot import CannotSimulate, Depot
+from edge.sim.orders import BadOrder, Step, obey, read_scenario
+from edge.sim.servers import TcpServer
+from edge.sim.simulator import Simulator
+
+EXAMPLES = """examples:
+  depot sim --site depot.toml
+  depot sim --site depot.toml --scenario storm.toml --seed 7
+  depot sim --site depot.toml --control /tmp/twin.sock
+      then: echo '{"do": "kill", "device": "main-meter"}' | socat - UNIX:/tmp/twin.sock
+  mbpoll -m tcp -p 5020 -a 1 -0 -r 19000 -t 4:float -B -c 3 -1 127.0.0.1
+
+Addresses of other machines are served on 127.0.0.1, on a free port that is printed.  A serial line becomes
+a pseudo-terminal, linked to the path of the site file where that path is free and not under /dev.
+A scenario file has [[step]] tables with at_s and an order; edge/sim/orders.py lists the orders."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `depot sim`."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="the site file")
+    parser.add_argument("--scenario", type=Path, metavar="FILE", help="what happens when")
+    parser.add_argument("--seed", type=int, default=1, help="of loads, vehicles and meters (default 1)")
+    parser.add_argument("--control", type=Path, metavar="SOCKET", help="take orders as JSON lines here")
+    parser.add_argument("--no-traffic", action="store_true", help="no vehicles come by themselves")
+    parser.add_argument("--json", action="store_true", help="say what listens where as one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    try:
+        site = load(args.site)
+        steps = read_scenario(args.scenario) if args.scenario else []
+        depot = Depot(site, args.seed, not args.no_traffic)
+        asyncio.run(serve(depot, steps, args.control, args.json))
+    except (SiteUnreadable, SiteRefused, CannotSimulate, BadOrder) as error:
+        raise CallError(str(error)) from error
+    return 0
+
+
+async def serve(depot: Depot, steps: list[Step], control_path: Path | None, as_json: bool) -> None:
+    """Run the depot on its wires until SIGINT or SIGTERM."""
+    simulator = Simulator(depot)
+    control = Control(control_path, depot) if control_path else None
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, done.set)
+    await simulator.start()
+    try:
+        if control is not None:
+            await control.start()
+        tell(depot.site, simulator, as_json)
+        work = [asyncio.create_task(simulator.run()), asyncio.create_task(follow(depot, steps))]
+        waiting = asyncio.create_task(done.wait())
+        finished, _ = await asyncio.wait([work[0], waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*work, waiting):
+            task.cancel()
+        for task in finished - {waiting}:
+            task.result()  # the simulator does not end by itself: this raises what ended it
+    finally:
+        if control is not None:
+            await control.stop()
+        await simulator.stop()
+
+
+async def follow(depot: Depot, steps: list[Step]) -> None:
+    """Do what the scenario says, when it says it."""
+    start = asyncio.get_running_loop().time()
+    for step in steps:
+        await asyncio.sleep(max(0.0, start + step.at_s - asyncio.get_running_loop().time()))
+        try:
+            obey(depot, step)
+            print(f"{step.at_s:g} s: {step.do} {step.device or step.node}".rstrip(), file=sys.stderr)
+        except BadOrder as error:
+            print(f"depot: scenario at_s = {step.at_s:g}, {error}", file=sys.stderr)
+
+
+def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
+    """Say what listens where."""
+    where = {}
+    for server in simulator.servers:
+        drawn = server.address if isinstance(server, TcpServer) else server.line.id
+        where[drawn] = server.where
+    devices = [
+        {"id": d.id, "driver": d.driver, "at": where[d.at.tcp or d.at.line], "unit": d.at.unit}
+        for d in (*_as_devices(site),)
+    ]
+    if as_json:
+        print(json.dumps({"site": site.id, "devices": devices}), flush=True)
+    else:
+        for d in devices:
+            print(f"{d['id']:20} {d['driver']:28} {d['at']} unit {d['unit']}", flush=True)
+    with contextlib.suppress(BrokenPipeError):
+        print("simulating; Ctrl-C ends it", file=sys.stderr, flush=True)
