@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from edge.cli import CallError
-from edge.model.site import Site
+from edge.model.site import Charger, Meter, Site
 from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
 from edge.sim.control import Control
 from edge.sim.depot import CannotSimulate, Depot
@@ -96,9 +96,10 @@ def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
     for server in simulator.servers:
         drawn = server.address if isinstance(server, TcpServer) else server.line.id
         where[drawn] = server.where
+    drawn_devices: list[Meter | Charger] = [*site.meters, *site.chargers]
     devices = [
         {"id": d.id, "driver": d.driver, "at": where[d.at.tcp or d.at.line], "unit": d.at.unit}
-        for d in (*_as_devices(site),)
+        for d in drawn_devices
     ]
     if as_json:
         print(json.dumps({"site": site.id, "devices": devices}), flush=True)
