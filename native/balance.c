@@ -19,6 +19,9 @@ enum {
     LEVEL_BITS = 20,
 };
 
+/* What is known of the level at which a branch becomes full. */
+enum { FRESH, BOUNDED, CHANGED };
+
 #define LEVEL      ((int64_t)1 << LEVEL_BITS)
 #define LEVEL_END  ((int64_t)LB_MA_MAX << LEVEL_BITS)  /* here everybody is at its max     */
 #define NEVER      INT64_MAX                           /* the level of a branch never full */
@@ -349,9 +352,17 @@ static void look(const struct lb_work *work, int32_t n, int64_t level, struct vi
     }
 }
 
-/* How far the branch can surely rise from the level of a view, and about where it is
- * surely full.  A slot rises by less than its weight times the levels plus a step, and
- * a phasor sum by no more than what is added. */
+/* Look at a branch at a level and say whether all fits under its node. */
+static bool fits_at(const struct lb_site *site, const struct lb_work *work, int32_t n,
+                    int64_t level, struct view *view)
+{
+    look(work, n, level, view);
+    return all_within(&site->node[n], view->ma);
+}
+
+/* From a view that fits: how far the branch can surely rise, and about how far in all.
+ * A slot rises by less than its weight times the levels plus a step, and a phasor sum by
+ * no more than what is added. */
 static void foresee(const struct lb_node *node, const struct view *view, int64_t level,
                     int64_t *sure, int64_t *about)
 {
@@ -365,43 +376,65 @@ static void foresee(const struct lb_node *node, const struct view *view, int64_t
         if (weights == 0 || node->limit_ma[p] >= SUM_MAX) { continue; }
         int64_t room_ma = limit_of(node, p) - carried_ma(node, view->ma, p);
         int64_t least = (room_ma - steps_ma) * LEVEL / weights;
-        int64_t most = (room_ma + steps_ma) * LEVEL / weights;
+        int64_t likely = room_ma * LEVEL / weights;
         *sure = level + least < *sure ? level + least : *sure;
-        *about = level + most < *about ? level + most : *about;
+        *about = level + likely < *about ? level + likely : *about;
+    }
+    *sure = *sure > view->next ? *sure : view->next;
+}
+
+/* The highest level below `breaks` at which everything below a node still fits under
+ * it.  The view is from `fits`, where it does; at `breaks` it does not. */
+static int64_t full_between(const struct lb_site *site, const struct lb_work *work,
+                            int32_t n, struct view *view, int64_t fits, int64_t breaks)
+{
+    int64_t seen = fits;
+    for (int turn = 0;; turn++) {
+        int64_t sure, about;
+        foresee(&site->node[n], view, seen, &sure, &about);
+        fits = sure;
+        if (breaks - fits <= 1) { return fits; }
+        /* Guess; go to what is sure, or if nothing steps before it, a step on; halve. */
+        int64_t half = fits + (breaks - fits) / 2;
+        int64_t on = fits == view->next ? fits + 1 : fits;
+        int64_t level = turn % 3 == 0 ? about : turn % 3 == 1 ? on : half;
+        if (level < on) { level = on; }
+        if (level >= breaks) { level = half; }
+        struct view other;
+        if (fits_at(site, work, n, level, &other)) {
+            *view = other;
+            seen = level;
+        } else {
+            breaks = level;
+        }
     }
 }
 
-/* The highest level at which everything below a node still fits under it, NEVER if
- * there is none.  It fits at `level`. */
-static int64_t full_at(const struct lb_site *site, const struct lb_work *work, int32_t n,
-                       int64_t level)
+/* Find anew from which level on a branch is full.  If it fits beyond `other`, the level
+ * of the branch that comes next, a bound will do the first time. */
+static void find_level(const struct lb_site *site, struct lb_work *work, int32_t n,
+                       int64_t other)
 {
-    const struct lb_node *node = &site->node[n];
-    struct view view;
-    look(work, n, LEVEL_END, &view);
-    if (all_within(node, view.ma)) { return NEVER; }
-
-    int64_t fits = level;
-    int64_t breaks = LEVEL_END;
-    while (breaks - fits > 1) {
+    struct lb_branch *branch = &work->branch[n];
+    struct view view, end;
+    int64_t fits = branch->level;
+    int64_t breaks = other < LEVEL_END ? other + 1 : LEVEL_END;
+    if (fits_at(site, work, n, breaks, &view)) {
         int64_t sure, about;
-        look(work, n, fits, &view);
-        foresee(node, &view, fits, &sure, &about);
-        bool near = sure <= view.next;
-        fits = near ? view.next : sure;
-        if (near) {
-            /* nothing happens before fits, so one level on is one event on */
-            look(work, n, fits + 1, &view);
-            if (!all_within(node, view.ma)) { return fits; }
-            fits++;
+        foresee(&site->node[n], &view, breaks, &sure, &about);
+        fits = breaks;
+        breaks = LEVEL_END;
+        if (branch->stale == CHANGED && sure < LEVEL_END) {
+            branch->stale = BOUNDED;
+            branch->level = sure;
+            return;
         }
-        int64_t middle = breaks < LEVEL_END ? fits + (breaks - fits) / 2 : about + 1;
-        if (middle <= fits || middle >= breaks) { middle = fits + (breaks - fits) / 2; }
-        if (middle <= fits) { continue; }
-        look(work, n, middle, &view);
-        if (all_within(node, view.ma)) { fits = middle; } else { breaks = middle; }
+    } else {
+        look(work, n, fits, &view);
     }
-    return fits;
+    bool never = breaks == LEVEL_END && fits_at(site, work, n, LEVEL_END, &end);
+    branch->stale = FRESH;
+    branch->level = never ? NEVER : full_between(site, work, n, &view, fits, breaks);
 }
 
 /// The queue of branches, a heap by level ///
@@ -440,6 +473,17 @@ static void enqueue(struct lb_work *work, int32_t n)
     work->queue[at] = n;
 }
 
+/* The level of whatever comes after the first branch. */
+static int64_t next_level(const struct lb_work *work)
+{
+    int64_t level = NEVER;
+    for (int32_t at = 1; at <= 2 && at < work->queue_count; at++) {
+        int64_t other = work->branch[work->queue[at]].level;
+        level = other < level ? other : level;
+    }
+    return level;
+}
+
 /// Raising ///
 
 /* Let a slot keep what it has. */
@@ -449,7 +493,7 @@ static void stop(const struct lb_site *site, struct lb_work *work, struct lb_slo
     slot->rising = 0;
     for (int32_t n = slot->node; n >= 0; n = site->node[n].parent) {
         work->branch[n].fixed_ma[slot->phases] += ma;
-        work->branch[n].stale = 1;
+        work->branch[n].stale = CHANGED;
     }
     answer(grants, slot->charger, ma, ma == slot->top_ma ? LB_AT_MAX : LB_HELD, node, phase);
 }
@@ -536,7 +580,7 @@ static void settle(const struct lb_site *site, struct lb_work *work, int64_t lev
         work->branch[n].full = 0;
         if (stop_held(site, work, n, level, grants)) {
             work->branch[n].level = level + 1;
-            work->branch[n].stale = 1;
+            work->branch[n].stale = CHANGED;
             enqueue(work, n);
         }
     }
@@ -548,13 +592,12 @@ static bool take_full(const struct lb_site *site, struct lb_work *work)
 {
     int32_t n = work->queue[0];
     struct lb_branch *branch = &work->branch[n];
-    if (!branch->stale) {
+    if (branch->stale == FRESH) {
         drop_first(work);
         work->full[work->full_count++] = n;
         return true;
     }
-    branch->level = full_at(site, work, n, branch->level);
-    branch->stale = 0;
+    find_level(site, work, n, next_level(work));
     if (branch->level == NEVER) { drop_first(work); } else { sink(work, 0); }
     return false;
 }
@@ -609,7 +652,7 @@ static void queue_branches(const struct lb_site *site, struct lb_work *work, int
                 branch->round = round;
                 branch->first = s;
                 branch->level = 0;
-                branch->stale = 1;
+                branch->stale = CHANGED;
                 for (int m = 0; m < 8; m++) { branch->live_ma[m] = branch->fixed_ma[m]; }
                 work->full[work->full_count++] = n;
             }

@@ -106,13 +106,13 @@ struct lb_slot {
 struct lb_branch {
     int64_t fixed_ma[8];  /* grants below that no longer change, by phases             */
     int64_t live_ma[8];   /* all grants below at the level at which the branch is full */
-    int64_t level;        /* it is full at this level, or later when stale             */
+    int64_t level;        /* it becomes full here, or later when stale                 */
     int32_t before;       /* nodes before it, walking the tree branch by branch        */
     int32_t size;         /* nodes in the branch                                       */
     int32_t depth;
     int32_t first, last;  /* the slots below it                                        */
     int32_t round;        /* the raising in which first and last are meant             */
-    int32_t stale;        /* some slot below has stopped since level was computed      */
+    int32_t stale;        /* whether level is exact, or only not too high              */
     int32_t full;         /* full at the level that is being settled                   */
 };
 

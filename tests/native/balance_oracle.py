@@ -95,7 +95,7 @@ def solve(nodes: Sequence[Node], asks: Sequence[Ask]) -> dict[str, int]:
 
 
 def faults(nodes: Sequence[Node], asks: Sequence[Ask], grants: Mapping[str, int]) -> list[str]:
-    """Return how grants break the definition of the right answer; its fairness only for equal steps."""
+    """Return how grants break the definition of the right answer."""
     tree = Tree(nodes, asks)
     found = []
     for node in nodes:
@@ -103,7 +103,6 @@ def faults(nodes: Sequence[Node], asks: Sequence[Ask], grants: Mapping[str, int]
             carried = figure(node, phase, asks, grants, tree.below[node.id])
             if limit is not None and carried > max(limit, 0) + HAIR:
                 found.append(f"{node.id} L{phase}: {carried} above {limit}")
-    same_steps = len({ask.step_ma for ask in asks}) == 1
     for ask in asks:
         grant, above = grants[ask.id], grants[ask.id] - ask.min_ma
         if grant and (above < 0 or grant > ask.max_ma or above % ask.step_ma):
@@ -114,23 +113,32 @@ def faults(nodes: Sequence[Node], asks: Sequence[Ask], grants: Mapping[str, int]
         held = tree.breaks(ask, ask.step_ma, grants)
         if not held:
             found.append(f"{ask.id}: could have one step more")
-        elif same_steps and not any(is_fair(tree, ask, where, grants) for where in held):
+        elif not any(is_fair(tree, ask, where, grants) for where in held):
             found.append(f"{ask.id}: held at {held}, where another has more than its share")
     return found
 
 
 def is_fair(tree: Tree, ask: Ask, where: tuple[str, int], grants: Mapping[str, int]) -> bool:
-    """Say whether nobody at the node and phase that holds a charger has risen too far above it."""
+    """Say whether nobody at the node and phase that holds a charger has risen too far above it.
+
+    Exactly by the definition where all steps are alike.  Where they are not, what is left may be too
+    little for this charger's step and still go to others: less than its step, or, as a phasor sum
+    grows by at least half of what is added, less than two.
+    """
     name, phase = where
     level = Fraction(grants[ask.id], ask.weight)
-    for other in tree.asks:
-        if other.node not in tree.below[name] or phase not in other.phases:
-            continue
+    others = [a for a in tree.asks if a.node in tree.below[name] and phase in a.phases]
+    left = 0
+    if tree.nodes[name].delta == "phasor":
+        left = 2 * ask.step_ma
+    elif len({other.step_ma for other in others}) > 1:
+        left = ask.step_ma
+    for other in others:
         if grants[other.id] <= other.min_ma or other is ask:
             continue
-        if other.priority > ask.priority:
+        if other.priority > ask.priority and grants[other.id] - other.min_ma > left:
             return False
-        step_below = Fraction(grants[other.id] - other.step_ma, other.weight)
+        step_below = Fraction(grants[other.id] - other.step_ma - left, other.weight)
         if other.priority == ask.priority and step_below > level:
             return False
     return True
