@@ -1,0 +1,178 @@
+"""What pages and commands are told: the answers of the desk, as they stand in JSON.
+
+Rule 1: fields are only added; a name that has once been answered stays (DESIGN.md §6).
+Rule 2: every figure is an integer with its unit in its name; `words` beside them are for people, in
+        the site's local time, so that the page, the terminal and the API say the same.
+Rule 3: nothing is decided here; edge/shell/words.py makes the sentences, edge/shell/desk.py the answers.
+"""
+
+import msgspec
+
+from edge.model.units import Triple
+
+
+class DeskError(Exception):
+    """A question or a wish that cannot be answered: says what was wrong and what was expected."""
+
+
+class NotYetError(DeskError):
+    """The daemon has not made its first tick."""
+
+
+class UnknownError(DeskError):
+    """There is nothing of that name, or nothing is recorded of that time."""
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """A breaker, feeder or transformer now.
+
+    limit_ma: the lowest limit of all reasons, per phase; because: that reason.
+    installed_ma: the installer's limit, which nothing raises.
+    flowing_ma: measured; None where no meter measures it or its reading is too old.
+    other_ma: what is not charging, as counted; charging_ma: granted to the chargers below.
+    full: the phases on which a charger asks for more and there is no room for one more ampere.
+    """
+
+    id: str
+    parent: str | None
+    depth: int
+    limit_ma: Triple
+    installed_ma: Triple
+    because: tuple[str, str, str]
+    flowing_ma: Triple | None
+    other_ma: Triple
+    charging_ma: Triple
+    full: list[str]
+    power_w: int | None
+    age_ms: int | None
+    metered: bool
+    words: str
+
+
+class ChargerStatus(msgspec.Struct, frozen=True):
+    """A charger now.  state: what the device says; kind: one of the six that the page tells apart.
+
+    kind: "charging", "waiting", "paused", "free", "fault", "offline".
+    state_words, reason, ready: what a person reads.  late: it will not be ready as asked.
+    """
+
+    id: str
+    name: str
+    node: str
+    state: str
+    kind: str
+    online: bool
+    granted_ma: int
+    because: str
+    asked_ma: int
+    asked_because: str
+    may_draw_ma: int
+    measured_ma: Triple | None
+    power_w: int | None
+    session_wh: int | None
+    session_since_wall_ms: int | None
+    vehicle: str
+    need_wh: int | None
+    ready_by_wall_ms: int | None
+    promise: str
+    late: bool
+    age_ms: int | None
+    phases: str
+    state_words: str
+    reason: str
+    ready: str
+
+
+class Price(msgspec.Struct, frozen=True):
+    """A stretch of one price, in millionths of the site's currency per kWh."""
+
+    from_wall_ms: int
+    to_wall_ms: int
+    price_micro: int
+    source: str
+
+
+class EventStatus(msgspec.Struct, frozen=True):
+    """An event of the utility: where it stands, what it asks, whether the operator opted out, and why."""
+
+    id: str
+    name: str
+    payload_type: str
+    from_wall_ms: int
+    to_wall_ms: int | None
+    limit_w: int | None
+    step: str
+    opted_out: str
+    words: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The depot now.  wall_ms: when this was decided; age_ms: how long ago that is."""
+
+    site: str
+    name: str
+    timezone: str
+    currency: str
+    wall_ms: int
+    time: str
+    age_ms: int
+    power_w: int | None
+    fallback: str
+    violations: list[str]
+    price_words: str
+    nodes: list[NodeStatus]
+    chargers: list[ChargerStatus]
+    prices: list[Price]
+    events: list[EventStatus]
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """A node that feeds the charger, on its tightest phase: the figures behind a reason."""
+
+    node: str
+    phase: str
+    limit_ma: int
+    because: str
+    other_ma: int
+    charging_ma: int
+    free_ma: int
+    full: bool
+    chargers: int
+
+
+class Why(msgspec.Struct, frozen=True):
+    """Why a charger gets, or got, what it gets.
+
+    source: "now", "memory" (the last quarter of an hour) or "store" (the latest change of
+    its grant).  path: from the charger's node up to the site; empty where only the store knows.
+    would_change: what would have to change for it to get more; "" where it gets all that it asks.
+    """
+
+    charger: str
+    source: str
+    wall_ms: int
+    time: str
+    granted_ma: int
+    because: str
+    asked_ma: int
+    asked_because: str
+    detail: str
+    path: list[Bind]
+    words: str
+    would_change: str
+
+
+class WindowStatus(msgspec.Struct, frozen=True):
+    """A charge window.  source: "site" (from the site file) or "operator"; note: a warning, or ""."""
+
+    id: str
+    charger: str
+    days: list[str]
+    from_time: str
+    ready_by: str
+    need_wh: int
+    priority: int
+    vehicle: str
+    source: str
+    note: str
+    words: str

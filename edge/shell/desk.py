@@ -1,0 +1,235 @@
+"""What pages and commands may ask of the running daemon, and what they may wish.
+
+Rule 1: the desk shows what the core has decided (one TickRecord a second, by `noted`) and decides nothing.
+Rule 2: a wish is checked here, handed to the store (whose next commit is within a second), and then told
+        to the core as an event.  Who wished what is on the audit log, refusals as well.
+Rule 3: nothing waits for a slow reader.  A subscriber that is late gets the newest tick, not a queue.
+
+Everything here runs in the daemon's loop.  Wall times are UTC ms.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from edge.model.flow import Event, OptOut, WindowRemoved, WindowSet
+from edge.model.records import Decision, TickRecord
+from edge.model.site import Site, Window
+from edge.model.units import SECOND_MS
+from edge.shell import why, words
+from edge.shell.answers import DeskError, EventStatus, NotYetError, Status, UnknownError, Why, WindowStatus
+from edge.shell.lookback import Lookback
+from edge.shell.status import StatusMaker
+from edge.shell.windows import WindowWish, charger_of, checked, note
+
+REASON_MAX = 200
+
+
+class DeskStore(Protocol):
+    """What the desk needs of the store."""
+
+    def windows(self) -> list[Window]:
+        """Return the operator's windows."""
+
+    def window_set(self, window: Window) -> None:
+        """Keep a window of the operator, in place of one with the same id."""
+
+    def window_remove(self, window_id: str) -> bool:
+        """Forget a window of the operator; tell whether there was one."""
+
+    def opt_out(self, event_id: str, reason: str | None) -> None:
+        """Keep that an event was opted out of; None opts back in."""
+
+    def opt_outs(self) -> dict[str, str]:
+        """Return the reasons of opting out, by event id."""
+
+    def decisions(self, charger: str, at_wall_ms: int, limit: int = 1) -> list[Decision]:
+        """Return the latest decisions on a charger at or before a time, newest first."""
+
+    def audit(self, wall_ms: int, who: str, what: str, outcome: str) -> None:
+        """Write a line of the audit log."""
+
+
+class Desk:
+    """Answer for the daemon.
+
+    say: hands an event to the core.  now_ms, wall_ms: the clocks.
+    ticks: how many were noted: another number is a newer status.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        store: DeskStore,
+        say: Callable[[Event], None],
+        *,
+        now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.site = site
+        self.lookback = Lookback()
+        self._store = store
+        self._say = say
+        self._now_ms = now_ms
+        self._wall_ms = wall_ms
+        self._make = StatusMaker(site)
+        self._latest: TickRecord | None = None
+        self._made: Status | None = None
+        self._next = asyncio.Event()
+        self.closed = False
+        self.ticks = 0
+
+    # What the daemon does.
+
+    def noted(self, record: TickRecord) -> None:
+        """Take in what a tick saw and decided; wake the subscribers."""
+        self._latest = record
+        self._made = None
+        self.ticks += 1
+        self.lookback.add(record)
+        self._wake()
+
+    def close(self) -> None:
+        """End all subscriptions: the daemon stops."""
+        self.closed = True
+        self._wake()
+
+    # What pages and commands ask.
+
+    def status(self) -> Status:
+        """Return the depot now.  Raises DeskError before the first tick."""
+        if self._latest is None:
+            raise NotYetError("the daemon has not made its first tick yet; ask again in a second")
+        age_ms = max(0, self._now_ms() - self._latest.at_ms)
+        if self._made is None or abs(age_ms - self._made.age_ms) >= SECOND_MS:
+            self._made = self._make.status(self._latest, age_ms, self._store.opt_outs())
+        return self._made
+
+    def why(self, charger: str, at_wall_ms: int | None = None) -> Why:
+        """Return why a charger gets what it gets now, or got at a time.
+
+        Raises DeskError where there is no such charger, or nothing is known of that time.
+        """
+        drawn = charger_of(self.site, charger)
+        now_ms = self._wall_ms()
+        if at_wall_ms is None:
+            self.status()
+            assert self._latest is not None
+            found = why.from_record(self._latest, self.site, drawn, "now", now_ms)
+        else:
+            record = self.lookback.at(at_wall_ms)
+            found = why.from_record(record, self.site, drawn, "memory", now_ms) if record else None
+        return found or why_from_store(self._store, self.site, charger, at_wall_ms or now_ms, now_ms)
+
+    async def newer(self, than: int) -> None:
+        """Wait until `ticks` is not `than`, or the desk is closed."""
+        while self.ticks == than and not self.closed:
+            await self._next.wait()
+
+    async def subscribe(self) -> AsyncIterator[Status]:
+        """Yield the depot now and after every tick, until the desk is closed; a late reader skips."""
+        shown = 0
+        while not self.closed:
+            await self.newer(shown)
+            if self.ticks != shown:
+                shown = self.ticks
+                yield self.status()
+
+    def windows(self) -> list[WindowStatus]:
+        """Return all charge windows: those of the site file, then the operator's."""
+        return [self._window(w) for w in self._all_windows()]
+
+    def events(self) -> list[EventStatus]:
+        """Return the utility's events that the last tick knew."""
+        if self._latest is None:
+            return []
+        opt_outs = self._store.opt_outs()
+        return [self._make.event(e, self._latest.wall_ms, opt_outs) for e in self._latest.events]
+
+    # What commands wish.  who: the person, as the shell knows them, for the audit log.
+
+    def window_add(self, wish: WindowWish, who: str) -> WindowStatus:
+        """Add a charge window, or replace the operator's window of that id.  Raises DeskError."""
+        with self._audited(who, f"window for {wish.charger}"):
+            window = checked(wish, self.site, self._all_windows())
+            self._store.window_set(window)
+            self._say(WindowSet(self._now_ms(), window))
+        return self._window(window)
+
+    def window_remove(self, window_id: str, who: str) -> WindowStatus:
+        """Remove a charge window of the operator and return it.  Raises DeskError."""
+        with self._audited(who, f"window {window_id} removed"):
+            known = {w.id: w for w in self._all_windows()}
+            window = known.get(window_id)
+            if window is None:
+                ids = ", ".join(known) or "(there are none)"
+                raise UnknownError(f"id: there is no window {window_id!r}; expected one of {ids}")
+            if window.source == "site":
+                raise DeskError(
+                    f"id: window {window_id} stands in the site file; remove it there and restart"
+                )
+            self._store.window_remove(window_id)
+            self._say(WindowRemoved(self._now_ms(), window_id))
+        return self._window(window)
+
+    def opt_out(self, event_id: str, reason: str, who: str, back_in: bool = False) -> EventStatus:
+        """Opt out of an event of the utility with a reason, or back in.  Raises DeskError."""
+        reason = reason.strip()
+        with self._audited(who, f"opt {'in to' if back_in else 'out of'} event {event_id}"):
+            known = [e.id for e in self.events()]
+            if event_id not in known:
+                ids = ", ".join(known) or "(there are none)"
+                raise UnknownError(f"id: there is no event {event_id!r}; expected one of {ids}")
+            if not back_in and not (0 < len(reason) <= REASON_MAX and reason.isprintable()):
+                raise DeskError(
+                    f"reason: expected 1 to {REASON_MAX} printable characters: the utility reads it"
+                )
+            self._store.opt_out(event_id, None if back_in else reason)
+            self._say(OptOut(self._now_ms(), self._wall_ms(), event_id, reason, back_in))
+            self._made = None
+        return next(e for e in self.events() if e.id == event_id)
+
+    @contextmanager
+    def _audited(self, who: str, what: str) -> Iterator[None]:
+        """Write down what became of a wish."""
+        try:
+            yield
+        except DeskError as error:
+            self._store.audit(self._wall_ms(), who, what[:REASON_MAX], f"refused: {error}")
+            raise
+        self._store.audit(self._wall_ms(), who, what[:REASON_MAX], "done")
+
+    def _all_windows(self) -> list[Window]:
+        return [*self.site.windows, *self._store.windows()]
+
+    def _window(self, w: Window) -> WindowStatus:
+        return WindowStatus(
+            id=w.id,
+            charger=w.charger,
+            days=list(w.days),
+            from_time=words.minutes(w.from_min),
+            ready_by=words.minutes(w.ready_by_min),
+            need_wh=w.need_wh,
+            priority=w.priority,
+            vehicle=w.vehicle,
+            source=w.source,
+            note=note(w, self.site),
+            words=words.window(w),
+        )
+
+    def _wake(self) -> None:
+        woken, self._next = self._next, asyncio.Event()
+        woken.set()
+
+
+def why_from_store(store: DeskStore, site: Site, charger: str, at_wall_ms: int, now_ms: int) -> Why:
+    """Return why a charger got what it got, as the store knows it; works while no daemon runs.
+
+    Raises DeskError where nothing is recorded.
+    """
+    decisions = store.decisions(charger, at_wall_ms)
+    if not decisions:
+        raise UnknownError(f"nothing is recorded of {charger} at or before that time")
+    return why.from_decision(decisions[0], site, now_ms)

@@ -1,0 +1,144 @@
+"""Plain words for people: currents, energies, times, states, reasons.
+
+Rule 1: page, terminal and API say the same sentence; it is made here and nowhere else.
+Rule 2: times are local to the site and name the day when it is not today.
+Rule 3: words explain what the core has decided; they never decide.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from edge.model.records import ChargerNow
+from edge.model.site import Window
+from edge.model.units import PHASE_NAMES, amps_text
+
+# IEC 61851-1 Table A.8 (states of the control pilot), in the words of the yard.
+IEC_STATES = {
+    "A": "no vehicle",
+    "B": "vehicle connected",
+    "C": "charging",
+    "D": "charging, ventilation on",
+    "E": "pilot fault",
+    "F": "charger not available",
+    "X": "state unknown",
+}
+
+DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+# What the core promises a vehicle with a charge window (I12), in the words of the yard.
+PROMISES = {"yes": "on time", "at risk": "at risk", "ready": "has all that it needs"}
+
+
+def amps(current_ma: int) -> str:
+    """Return a current for a narrow place: whole amperes from 100 A, else one decimal place at most."""
+    if abs(current_ma) >= 100_000:
+        return f"{current_ma / 1000:.0f} A"
+    return amps_text(round(current_ma / 100) * 100)
+
+
+def kw(power_w: int) -> str:
+    """Return a power: 740 W below 1 kW, one decimal place above."""
+    return f"{power_w} W" if abs(power_w) < 1000 else f"{power_w / 1000:.1f} kW"
+
+
+def kwh(energy_wh: int) -> str:
+    """Return an energy in kWh with one decimal place."""
+    return f"{energy_wh / 1000:.1f} kWh"
+
+
+def price(price_micro: int, currency: str) -> str:
+    """Return a price per kWh with up to five decimal places and no trailing zeros beyond two."""
+    whole, _, rest = f"{price_micro / 1_000_000:.5f}".partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {currency}/kWh"
+
+
+def clock(wall_ms: int, zone: ZoneInfo, now_ms: int | None = None, seconds: bool = False) -> str:
+    """Return a local time of day; with the weekday where `now_ms` is another day, the date beyond a week."""
+    at = datetime.fromtimestamp(wall_ms / 1000, zone)
+    text = at.strftime("%H:%M:%S" if seconds else "%H:%M")
+    if now_ms is None:
+        return text
+    days = (at.date() - datetime.fromtimestamp(now_ms / 1000, zone).date()).days
+    if days == 0:
+        return text
+    return f"{at.strftime('%a')} {text}" if abs(days) < 7 else f"{at.strftime('%Y-%m-%d')} {text}"
+
+
+def minutes(of_day: int) -> str:
+    """Return minutes after midnight as HH:MM."""
+    return f"{of_day // 60:02d}:{of_day % 60:02d}"
+
+
+def ago(age_ms: int) -> str:
+    """Return an age: 3 s, 5 min, 2 h."""
+    seconds = age_ms // 1000
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+
+
+def kind(now: ChargerNow) -> str:
+    """Return which of the six pictures of a charger this is."""
+    if not now.online:
+        return "offline"
+    if now.state in ("E", "F"):
+        return "fault"
+    if now.state in ("C", "D"):
+        return "charging"
+    if now.state == "B":
+        return "paused" if now.granted_ma == 0 and now.asked_ma > 0 else "waiting"
+    return "free" if now.state == "A" else "fault" if now.state == "X" else "waiting"
+
+
+def state(now: ChargerNow) -> str:
+    """Return a charger's state as a person in the yard would say it."""
+    if not now.online:
+        return "not answering"
+    if now.state == "B" and now.granted_ma > 0:
+        return "connected, not charging"
+    if kind(now) == "paused":
+        return "connected, paused"
+    return IEC_STATES.get(now.state, now.state or "state unknown")
+
+
+def phases(indices: Sequence[int]) -> str:
+    """Return site phase indices as people write them: L1, or L1 L2 L3."""
+    return " ".join(PHASE_NAMES[i] for i in indices)
+
+
+def ready(now: ChargerNow, zone: ZoneInfo, wall_ms: int) -> str:
+    """Return by when the vehicle is ready, what is still missing and whether it will be there in time."""
+    if now.ready_by_wall_ms is None:
+        return ""
+    parts = [f"ready by {clock(now.ready_by_wall_ms, zone, wall_ms)}"]
+    if now.need_wh:
+        parts.append(f"{kwh(now.need_wh)} to go")
+    if now.promise:
+        parts.append(PROMISES.get(now.promise, now.promise))
+    return ", ".join(parts)
+
+
+def late(now: ChargerNow) -> bool:
+    """Tell whether the vehicle may not have what it needs in time (I12)."""
+    return now.promise not in ("", "yes", "ready")
+
+
+def days(names: Sequence[str]) -> str:
+    """Return weekdays shortly: daily, mon–fri, sat sun, mon wed."""
+    on = [name in names for name in DAY_NAMES]
+    if all(on):
+        return "daily"
+    picked = [i for i, is_on in enumerate(on) if is_on]
+    if len(picked) > 2 and picked == list(range(picked[0], picked[-1] + 1)):
+        return f"{DAY_NAMES[picked[0]]}–{DAY_NAMES[picked[-1]]}"
+    return " ".join(DAY_NAMES[i] for i in picked)
+
+
+def window(w: Window) -> str:
+    """Return a charge window as a sentence."""
+    who = f" for {w.vehicle}" if w.vehicle else ""
+    return (
+        f"{w.charger}{who}: {days(w.days)} {minutes(w.from_min)} to {minutes(w.ready_by_min)}, "
+        f"{kwh(w.need_wh)}, priority {w.priority}"
+    )

@@ -1,0 +1,119 @@
+"""Everything on the page that changes, as texts by key: what the server renders first and sends after.
+
+Rule 1: a key that ends on the page is in `fields`, so the first page and every update cannot disagree.
+Rule 2: values are finished texts (or finished attribute values); the browser computes nothing.
+
+    power                       41.2 kW
+    n.main.l1.text              38 + 32 / 160 A
+    n.main.l1.charge.width      18.2%
+    c.bay-3.reason              panel-a L2 is full …
+"""
+
+from collections import Counter
+
+from edge.model.units import PHASES
+from edge.shell import words
+from edge.shell.answers import ChargerStatus, NodeStatus, Status
+
+# A bar ends a little above the limit, so that the limit is a line inside it and an overload is seen.
+BAR_PER_LIMIT = (110, 100)
+
+KIND_WORDS = {
+    "charging": "charging",
+    "waiting": "waiting",
+    "paused": "paused",
+    "free": "free",
+    "fault": "faulty",
+    "offline": "not answering",
+}
+
+
+def fields(status: Status) -> dict[str, str]:
+    """Return every changing text of the page."""
+    found = {
+        "time": status.time,
+        "power": words.kw(status.power_w) if status.power_w is not None else "unknown",
+        "price": status.price_words or "unknown",
+        "counts": counts(status.chargers),
+        "alert": alert(status),
+        "event": "; ".join(e.words for e in status.events if e.step == "active"),
+    }
+    for node in status.nodes:
+        found |= _node(node)
+    for charger in status.chargers:
+        found |= _charger(charger)
+    return found
+
+
+def counts(chargers: list[ChargerStatus]) -> str:
+    """Return how many chargers do what, in words."""
+    counted = Counter(c.kind for c in chargers)
+    return ", ".join(f"{counted[kind]} {text}" for kind, text in KIND_WORDS.items() if counted[kind])
+
+
+def alert(status: Status) -> str:
+    """Return what somebody should look at now; "" where all is well."""
+    return "; ".join([*status.violations, *([status.fallback] if status.fallback else [])])
+
+
+def _node(node: NodeStatus) -> dict[str, str]:
+    key = f"n.{node.id}"
+    found = {
+        f"{key}.power": words.kw(node.power_w) if node.power_w is not None else "",
+        f"{key}.words": node.words,
+        f"{key}.state": "full"
+        if node.full
+        else "silent"
+        if node.metered and node.flowing_ma is None
+        else "ok",
+        f"{key}.measured": _measured(node),
+    }
+    for p in PHASES:
+        found |= _phase(node, p, f"{key}.l{p + 1}")
+    return found
+
+
+def _measured(node: NodeStatus) -> str:
+    if not node.metered:
+        return "no meter here"
+    if node.flowing_ma is None:
+        return "measured: unknown"
+    return "measured " + " · ".join(f"{_a(f)}" for f in node.flowing_ma) + " A"
+
+
+def _phase(node: NodeStatus, p: int, key: str) -> dict[str, str]:
+    """Return one phase's bar.  Feed-in of the other load leaves the bar empty from the left, not negative."""
+    limit, other, charging = node.limit_ma[p], node.other_ma[p], node.charging_ma[p]
+    scale, base = BAR_PER_LIMIT
+    full_ma = max(1, node.installed_ma[p], limit) * scale // base
+
+    def at(current_ma: int) -> str:
+        return f"{min(100.0, max(0.0, 100 * current_ma / full_ma)):.1f}%"
+
+    return {
+        f"{key}.text": f"{_a(other)} + {_a(charging)} / {_a(limit)} A",
+        f"{key}.other": at(other),
+        f"{key}.charge.x": at(other),
+        f"{key}.charge.width": at(charging),
+        f"{key}.limit": at(limit),
+    }
+
+
+def _a(current_ma: int) -> str:
+    """Return whole amperes: enough beside a bar.  The API has the milliamperes."""
+    return f"{round(current_ma / 1000)}"
+
+
+def _charger(charger: ChargerStatus) -> dict[str, str]:
+    key = f"c.{charger.id}"
+    return {
+        f"{key}.kind": charger.kind,
+        f"{key}.state": charger.state_words,
+        f"{key}.amps": words.amps(charger.granted_ma),
+        f"{key}.power": words.kw(charger.power_w) if charger.power_w is not None else "–",
+        f"{key}.energy": words.kwh(charger.session_wh) if charger.session_wh is not None else "–",
+        f"{key}.reason": charger.reason,
+        f"{key}.ready": charger.ready,
+        f"{key}.vehicle": charger.vehicle,
+        f"{key}.late": "late" if charger.late else "",
+    }
