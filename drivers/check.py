@@ -58,11 +58,16 @@ def _names(bad: Bad, table: Table) -> None:
         all_known(s.row, _named(c for c, _ in s.unit_if))
         if s.read_back:
             all_known(s.row, [s.read_back])
+        if s.when:
+            all_known(s.row, s.when.names)
     for d in table.derived:
         row = f"[derive] {d.key}"
         pairs = [name for pair in d.volts_amps for name in pair]
         all_known(row, [*d.sum, *pairs, *d.join, *_named(c for c, _ in d.rules)])
     all_known("[identify] expect", _named(table.expect))
+    all_known("words_if", _named(c for c, _ in table.words_if))
+    if table.connectors.count:
+        all_known("[connectors] count", ["connectors"])
     if table.control and table.control.resume_unless:
         all_known("[control] resume_unless", table.control.resume_unless.names)
 

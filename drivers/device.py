@@ -22,6 +22,7 @@ import msgspec
 from drivers import plan, quirks, reading, writing
 from drivers.condition import Value
 from drivers.reading import Placed
+from drivers.registers import Order
 from drivers.table import Fallback, Point, Step, Supervised, Table
 from drivers.wire import Read, Replies, Write
 from drivers.writing import Asked, NotAllowed, Placing
@@ -134,12 +135,17 @@ class Device:
 
     def recognise(self, replies: Replies) -> dict[str, Value]:
         """Check the identity and keep what it tells; return its quantities.  Raises NotRecognised."""
+        if self.table.sequence:
+            _, self._bases = quirks.SEQUENCES[self.table.sequence](self._at.unit, replies)
         found = reading.read(self._placed(), self.table.derived, {}, replies)
         for condition in self.table.expect:
             if condition.holds(found.values, found.refused) is not True:
                 raise NotRecognised(self.table.name, condition.text, _told(condition.names, found))
         if self.table.sequence and not self._bases:
             raise NotRecognised(self.table.name, self.table.sequence, "none of its blocks")
+        count = found.values.get("connectors", self.connector)
+        if self.table.connectors.count and isinstance(count, int) and count < self.connector:
+            raise NotRecognised(self.table.name, f"connector {self.connector}", f"{count} connectors")
         self._known = found.values
         self._absent = {p.point.key for p in self._placed() if _wholly_refused(p, replies)}
         self.recognised = True
@@ -149,15 +155,16 @@ class Device:
 
     def polls(self) -> list[Poll]:
         """Return the cyclic reads, fast ones first.  They may change by recognise() and refuse()."""
-        limits = self.table.limits
-        found = []
-        names: tuple[Literal["fast", "slow"], ...] = ("fast", "slow")
-        for name in names:
-            reads = tuple(self._reads([p for p in self._placed() if p.point.group.every == name]))
-            period = limits.fast_ms if name == "fast" else limits.slow_ms
-            if reads:
-                found.append(Poll(name, reads, max(period, len(reads) * limits.read_every_ms)))
-        return found
+        limits, placed = self.table.limits, self._placed()
+        fast = tuple(self._reads([p for p in placed if p.point.group.every == "fast"]))
+        slow = tuple(self._reads([p for p in placed if p.point.group.every == "slow"]))
+        # A device that bears one read in so many ms needs longer periods; the slow reads take at most
+        # half of its time, the fast ones the rest.
+        slow_ms = max(limits.slow_ms, 2 * len(slow) * limits.read_every_ms)
+        left = slow_ms - len(slow) * limits.read_every_ms
+        fast_ms = max(limits.fast_ms, -(-len(fast) * limits.read_every_ms * slow_ms // left))
+        found = [Poll("fast", fast, fast_ms)] if fast else []
+        return found + ([Poll("slow", slow, slow_ms)] if slow else [])
 
     def decode(self, replies: Replies) -> dict[str, Value]:
         """Return the quantities that some replies give, by key.  What is not there has no key."""
@@ -194,8 +201,15 @@ class Device:
             base = self._base(point)
             if base is not None:
                 unit = self._at.unit if group.unit is None else group.unit
-                found.append(Placed(point, unit, base + point.address))
+                found.append(Placed(point, unit, base + point.address, self._order(point)))
         return found
+
+    def _order(self, point: Point) -> Order:
+        """Return the word order, which the identity may decide (engineering samples)."""
+        for condition, order in self.table.words_if:
+            if self._known and condition.holds(self._known):
+                return order
+        return point.order
 
     def _base(self, point: Point) -> int | None:
         group = point.group
@@ -306,6 +320,8 @@ class Device:
         if setting is None or not self.recognised:
             return False
         if setting.memory == "kept" and not commissioning:
+            return False
+        if setting.when and not setting.when.holds(self._known):
             return False
         return writing.accepts(setting, write.words, self._known)
 

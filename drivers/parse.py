@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from drivers.check import check
 from drivers.condition import Condition, condition
+from drivers.registers import Order
 from drivers.rows import Defaults, number, point, setting
 from drivers.scale import split
 from drivers.section import Section
@@ -58,6 +59,7 @@ def table(name: str, text: str) -> Table:
         transports=tuple(_transport(s) for s in _list(top, "transport")),
         points=_points(top, defaults),
         settings=_settings(top, defaults),
+        words_if=tuple(_words_if(top)),
         limits=_plain(top, "limits", Limits),
         connectors=_plain(top, "connectors", Connectors),
         exceptions=_exceptions(top),
@@ -108,6 +110,15 @@ def _caveat(section: Section) -> Caveat:
 def _exceptions(top: Section) -> dict[int, str]:
     section = _section(top, "exceptions")
     return {section.read(k, lambda v: int(v, 0), k): section.take(k, str) for k in section.left()}
+
+
+def _words_if(top: Section) -> list[tuple[Condition, Order]]:
+    found: list[tuple[Condition, Order]] = []
+    for pair in top.take("words_if", list, []):
+        if not isinstance(pair, list) or len(pair) != 2 or pair[1] not in ("big", "little"):
+            raise top.bad("words_if", f'expected [["condition", "big" or "little"], …], found {pair!r}')
+        found.append((top.read("words_if", condition, pair[0]), pair[1]))
+    return found
 
 
 # What can be read and written ------------------------------------------------------------------

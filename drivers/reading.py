@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from drivers import registers
+from drivers.registers import Order
 from drivers.scale import nearest
 from drivers.table import Derived, Point
 from drivers.wire import Read, Replies, Words
@@ -18,10 +19,11 @@ Value = int | str
 class Placed:
     """A row and where its registers are on this device."""
 
-    __slots__ = ("address", "point", "unit")
+    __slots__ = ("address", "order", "point", "unit")
 
-    def __init__(self, point: Point, unit: int, address: int) -> None:
+    def __init__(self, point: Point, unit: int, address: int, order: Order | None = None) -> None:
         self.point, self.unit, self.address = point, unit, address
+        self.order: Order = order or point.order
 
     def words(self, replies: Replies) -> Words | int | None:
         """Return its registers, the exception code that came instead, or None."""
@@ -102,7 +104,7 @@ def _raw(place: Placed, replies: Replies, found: Values) -> registers.Raw | None
     if isinstance(words, int):
         found.refused.add(point.key)
         return None
-    raw = registers.decode(point.type, words, point.order, point.swap)
+    raw = registers.decode(point.type, words, place.order, point.swap)
     if raw is None or registers.is_none(point.type, words, raw, point.none):
         return None
     if isinstance(raw, int):

@@ -189,6 +189,7 @@ def setting(section: Section, row: Any, top: Defaults) -> Setting:
         read_back=options.take("read_back", str, ""),
         unit=options.take("unit", int) if options.has("unit") else None,
         station=options.take("station", bool, False),
+        when=_when(options),
         unit_if=tuple(
             (c, options.read("unit_if", lambda u: factor(u, dimension), u)) for c, u in _unit_if(options)
         ),

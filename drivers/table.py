@@ -25,8 +25,9 @@ Every = Literal["once", "fast", "slow"]
 Kind = Literal["charger", "dc_charger", "meter"]
 Confidence = Literal["high", "medium", "low"]
 
-# What the device makes of a setpoint of 0.  "refused" also where it ignores it.
-Zero = Literal["pauses", "no_limit", "aborts", "refused"]
+# What the device makes of a setpoint of 0.  "refused" also where it ignores it; "undefined" where no
+# source says: it is then never written.
+Zero = Literal["pauses", "no_limit", "aborts", "refused", "undefined"]
 
 # The eight kinds of supervision, and none at all.
 Supervised = Literal[
@@ -106,12 +107,16 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Connectors(msgspec.Struct, frozen=True):
-    """How connector n differs from connector 1: n-1 times the stride, unit step and port step."""
+    """How connector n differs from connector 1: n-1 times the stride, unit step and port step.
+
+    count: the device says how many it has (quantity "connectors").
+    """
 
     max: int = 1
     stride: int = 0
     unit_step: int = 0
     port_step: int = 0
+    count: bool = False
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -176,6 +181,7 @@ class Setting(msgspec.Struct, frozen=True):
     accepts: inclusive ranges in the dimension; raw: counts that are accepted besides.
     memory: "volatile", or "kept" in memory that wears out and is written at commissioning only.
     read_back: the key of the reading that shows what was written, "" for none.
+    when: only devices that are so have it; elsewhere its steps are left out.
     """
 
     row: str
@@ -195,6 +201,7 @@ class Setting(msgspec.Struct, frozen=True):
     unit: int | None = None
     station: bool = False
     unit_if: tuple[tuple[Condition, Fraction], ...] = ()
+    when: Condition | None = None
 
 
 Valued = Literal["current", "fallback", "time"]
@@ -280,6 +287,7 @@ class Table(msgspec.Struct, frozen=True):
     """A device family.
 
     name: of the file.  fields: which quantities it can give, by key.
+    words_if: another word order where a condition on the identity holds.
     sequence: the function of drivers/quirks.py that finds its registers, "" for none.
     """
 
@@ -292,6 +300,7 @@ class Table(msgspec.Struct, frozen=True):
     transports: tuple[Transport, ...]
     points: tuple[Point, ...]
     settings: dict[str, Setting]
+    words_if: tuple[tuple[Condition, Order], ...] = ()
     firmware: str = ""
     setup_note: str = ""
     expect: tuple[Condition, ...] = ()

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from drivers import registers
-from drivers.condition import Value
+from drivers.condition import Condition, Value
 from drivers.scale import nearest
 from drivers.table import Setting, Step, Table
 from drivers.wire import Words, Write
@@ -51,8 +51,13 @@ def writes(
     return [
         _write(table, step, at, asked, known)
         for step in steps
-        if step.only_when is None or step.only_when.holds(known) is not False
+        if _due(step.only_when, known) and _due(table.settings[step.setting].when, known)
     ]
+
+
+def _due(condition: Condition | None, known: Mapping[str, Value]) -> bool:
+    """Say whether a step is due: unless its condition is known not to hold."""
+    return condition is None or condition.holds(known) is not False
 
 
 def _write(table: Table, step: Step, at: Placing, asked: Asked, known: Mapping[str, Value]) -> Write:
