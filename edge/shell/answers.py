@@ -20,7 +20,11 @@ class NotYetError(DeskError):
 
 
 class UnknownError(DeskError):
-    """There is nothing of that name, or nothing is recorded of that time."""
+    """There is nothing of that name."""
+
+
+class NothingRecordedError(DeskError):
+    """Nothing is recorded of that time."""
 
 
 class NodeStatus(msgspec.Struct, frozen=True):

@@ -22,13 +22,12 @@ from typing import Any
 
 import msgspec
 
-from edge.shell.answers import DeskError
+from edge.shell.answers import DeskError, NothingRecordedError
 from edge.shell.desk import Desk
+from edge.shell.statedir import CONTROL_SOCKET
 from edge.shell.windows import WindowWish
 
 log = logging.getLogger(__name__)
-
-SOCKET_NAME = "control.sock"
 
 # Linux keeps 108 bytes for a socket's path, the closing zero included: unix(7).
 PATH_MAX = 107
@@ -55,13 +54,16 @@ class AskStatus(Ask, frozen=True, tag="status"):
 
 
 class AskWhy(Ask, frozen=True, tag="why"):
-    """Why a charger gets what it gets, now or at a time (UTC ms)."""
+    """Why a charger gets what it gets, now or at a time (UTC ms); null where nothing is recorded of it."""
 
     charger: str
     at_wall_ms: int | None = None
 
     def of(self, desk: Desk, who: str) -> object:
-        return desk.why(self.charger, self.at_wall_ms)
+        try:
+            return desk.why(self.charger, self.at_wall_ms)
+        except NothingRecordedError:
+            return None
 
 
 class AskWindows(Ask, frozen=True, tag="windows"):
@@ -227,7 +229,7 @@ def ask(state: Path, request: Ask, timeout_s: float = 5.0) -> Any:
 
     For commands: blocks.  Raises NoDaemonError where none answers, DeskError where it says no.
     """
-    path = state / SOCKET_NAME
+    path = state / CONTROL_SOCKET
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
             wire.settimeout(timeout_s)

@@ -13,13 +13,23 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from edge.model.flow import Event, OptOut, WindowRemoved, WindowSet
 from edge.model.records import Decision, TickRecord
 from edge.model.site import Site, Window
 from edge.model.units import SECOND_MS
 from edge.shell import why, words
-from edge.shell.answers import DeskError, EventStatus, NotYetError, Status, UnknownError, Why, WindowStatus
+from edge.shell.answers import (
+    DeskError,
+    EventStatus,
+    NothingRecordedError,
+    NotYetError,
+    Status,
+    UnknownError,
+    Why,
+    WindowStatus,
+)
 from edge.shell.lookback import Lookback
 from edge.shell.status import StatusMaker
 from edge.shell.windows import WindowWish, charger_of, checked, note
@@ -27,7 +37,14 @@ from edge.shell.windows import WindowWish, charger_of, checked, note
 REASON_MAX = 200
 
 
-class DeskStore(Protocol):
+class HasDecisions(Protocol):
+    """What "why" needs of the store."""
+
+    def decisions(self, charger: str, at_wall_ms: int, limit: int = 1) -> list[Decision]:
+        """Return the latest decisions on a charger at or before a time, newest first."""
+
+
+class DeskStore(HasDecisions, Protocol):
     """What the desk needs of the store."""
 
     def windows(self) -> list[Window]:
@@ -44,9 +61,6 @@ class DeskStore(Protocol):
 
     def opt_outs(self) -> dict[str, str]:
         """Return the reasons of opting out, by event id."""
-
-    def decisions(self, charger: str, at_wall_ms: int, limit: int = 1) -> list[Decision]:
-        """Return the latest decisions on a charger at or before a time, newest first."""
 
     def audit(self, wall_ms: int, who: str, what: str, outcome: str) -> None:
         """Write a line of the audit log."""
@@ -121,7 +135,12 @@ class Desk:
         else:
             record = self.lookback.at(at_wall_ms)
             found = why.from_record(record, self.site, drawn, "memory", now_ms) if record else None
-        return found or why_from_store(self._store, self.site, charger, at_wall_ms or now_ms, now_ms)
+        if found:
+            return found
+        zone = ZoneInfo(self.site.timezone)
+        return why_from_store(
+            self._store, zone, charger, now_ms if at_wall_ms is None else at_wall_ms, now_ms
+        )
 
     async def newer(self, than: int) -> None:
         """Wait until `ticks` is not `than`, or the desk is closed."""
@@ -224,12 +243,15 @@ class Desk:
         woken.set()
 
 
-def why_from_store(store: DeskStore, site: Site, charger: str, at_wall_ms: int, now_ms: int) -> Why:
+def why_from_store(
+    store: HasDecisions, zone: ZoneInfo | None, charger: str, at_wall_ms: int, now_ms: int
+) -> Why:
     """Return why a charger got what it got, as the store knows it; works while no daemon runs.
 
-    Raises DeskError where nothing is recorded.
+    Raises NothingRecordedError where nothing is recorded.
     """
     decisions = store.decisions(charger, at_wall_ms)
     if not decisions:
-        raise UnknownError(f"nothing is recorded of {charger} at or before that time")
-    return why.from_decision(decisions[0], site, now_ms)
+        when = words.clock(at_wall_ms, zone, now_ms, seconds=True)
+        raise NothingRecordedError(f"nothing is recorded of {charger} at or before {when}")
+    return why.from_decision(decisions[0], zone, now_ms)

@@ -42,9 +42,11 @@ def from_record(record: TickRecord, site: Site, charger: Charger, source: str, n
     )
 
 
-def from_decision(decision: Decision, site: Site, now_ms: int) -> Why:
-    """Return why a charger got what it got, from the latest change of its grant."""
-    zone = ZoneInfo(site.timezone)
+def from_decision(decision: Decision, zone: ZoneInfo | None, now_ms: int) -> Why:
+    """Return why a charger got what it got, from the latest change of its grant.
+
+    zone: of the site; None for the one of this machine.
+    """
     since = clock(decision.wall_ms, zone, now_ms, seconds=True)
     asked = f" ({decision.asked_because})" if decision.asked_because else ""
     detail = f" {_ended(decision.detail)}" if decision.detail else ""

@@ -30,6 +30,10 @@ DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 PROMISES = {"yes": "on time", "at risk": "at risk", "ready": "has all that it needs"}
 
 
+# Where an event of the utility stands.
+STEPS = {"far": "to come", "near": "begins soon", "active": "holds now", "done": "over"}
+
+
 def amps(current_ma: int) -> str:
     """Return a current for a narrow place: whole amperes from 100 A, else one decimal place at most."""
     if abs(current_ma) >= 100_000:
@@ -53,8 +57,11 @@ def price(price_micro: int, currency: str) -> str:
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {currency}/kWh"
 
 
-def clock(wall_ms: int, zone: ZoneInfo, now_ms: int | None = None, seconds: bool = False) -> str:
-    """Return a local time of day; with the weekday where `now_ms` is another day, the date beyond a week."""
+def clock(wall_ms: int, zone: ZoneInfo | None, now_ms: int | None = None, seconds: bool = False) -> str:
+    """Return a local time of day; with the weekday where `now_ms` is another day, the date beyond a week.
+
+    zone: None for the one of this machine.
+    """
     at = datetime.fromtimestamp(wall_ms / 1000, zone)
     text = at.strftime("%H:%M:%S" if seconds else "%H:%M")
     if now_ms is None:

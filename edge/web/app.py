@@ -32,6 +32,7 @@ from litestar.response import Stream
 from edge.shell.answers import (
     DeskError,
     EventStatus,
+    NothingRecordedError,
     NotYetError,
     Status,
     UnknownError,
@@ -193,7 +194,13 @@ def _problem(error: str, status_code: int) -> Response[Problem]:
 
 
 def _desk_error(_: Request, error: DeskError) -> Response[Problem]:  # type: ignore[type-arg]
-    code = 404 if isinstance(error, UnknownError) else 503 if isinstance(error, NotYetError) else 400
+    code = (
+        404
+        if isinstance(error, UnknownError | NothingRecordedError)
+        else 503
+        if isinstance(error, NotYetError)
+        else 400
+    )
     return _problem(str(error), code)
 
 

@@ -1,0 +1,54 @@
+"""`depot events`: the utility's events; `opt-out` and `opt-in` with a reason."""
+
+import argparse
+from pathlib import Path
+
+from edge.cli import asking
+from edge.shell.answers import EventStatus
+from edge.shell.control import AskEvents, AskOptOut
+
+EPILOG = """examples:
+  depot events
+  depot events --json
+  depot events opt-out ev-17 --reason "ambulances need full power tonight"
+  depot events opt-in ev-17
+
+The reason goes to the utility with the report of the event, and into the audit log.
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.epilog = EPILOG
+    asking.arguments(parser)
+    doing = parser.add_subparsers(dest="doing", metavar="opt-out|opt-in")
+    out = doing.add_parser("opt-out", help="do not obey an event")
+    out.add_argument("id", metavar="ID", help="of the event, as `depot events` lists it")
+    out.add_argument("--reason", required=True, help="why; the utility reads it")
+    back = doing.add_parser("opt-in", help="obey it again")
+    back.add_argument("id", metavar="ID", help="of the event")
+    back.add_argument("--reason", default="", help="why")
+    for sub in (out, back):
+        # Given after opt-out or before it, the options mean the same.
+        sub.add_argument("--state", metavar="DIR", type=Path, default=argparse.SUPPRESS)
+        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, or opt out or in.  Returns 0."""
+    if args.doing:
+        request = AskOptOut(args.id, args.reason, args.doing == "opt-in")
+        event = asking.ask(args.state, request, EventStatus)
+        if args.json:
+            asking.print_json(event)
+        else:
+            print(event.words)
+        return 0
+    events = asking.ask(args.state, AskEvents(), list[EventStatus])
+    if args.json:
+        asking.print_json(events)
+    elif not events:
+        print("no events of the utility are known")
+    else:
+        print(asking.table(("ID", "STATE", "WHAT"), [(e.id, e.step, e.words) for e in events]))
+    return 0

@@ -1,0 +1,4 @@
+"""The names of what stands in the daemon's state directory, for the daemon and for those who look for it."""
+
+CONTROL_SOCKET = "control.sock"
+STORE = "depot.db"
