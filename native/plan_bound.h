@@ -1,0 +1,123 @@
+/* plan_bound.h -- the certificate: what no plan can undercut, from the dual prices by arithmetic.
+ * Part of plan.c.
+ *
+ * For any prices y >= 0 of the limits, and pi >= 0 of the peak with a sum of at most the demand
+ * charge, every plan costs at least
+ *
+ *     constant - sum y cap - sum pi (floor - base)
+ *              + sum over vehicles of  min { sum (q - worth) x : 0 <= x <= top, sum x <= need }
+ *
+ * with q the price of a kW in the slot, all limits on the way included.  The minimum is a knapsack;
+ * by duality again it is at least -(mu need + top sum max(0, worth - q - mu)) for any mu >= 0.
+ * Nothing here relies on the iteration having converged.
+ *
+ * Rounding: sums are in double.  Single precision enters in q (a sum along the path to the root)
+ * and in cap; both errors are bounded and taken off.
+ */
+#ifndef DEPOT_PLAN_BOUND_H
+#define DEPOT_PLAN_BOUND_H
+
+#include "plan_state.h"
+
+#define ROUNDING 1.2e-7      /* twice the relative error of one operation in single precision */
+
+/* sum max(0, d - mu) over d, padded with very negative values; and how many are above mu. */
+static inline double sum_above(const float *restrict d, int32_t padded, float mu, float *above)
+{
+    float part[LANES] = {0}, count[LANES] = {0};
+    double sum = 0;
+    for (int32_t t = 0; t < padded; t += LANES) {
+        for (int32_t l = 0; l < LANES; l++) {
+            float over = d[t + l] - mu;
+            part[l] += over > 0 ? over : 0;
+            count[l] += over > 0 ? 1.0F : 0.0F;
+        }
+    }
+    *above = 0;
+    for (int32_t l = 0; l < LANES; l++) {
+        sum += (double)part[l];
+        *above += count[l];
+    }
+    return sum;
+}
+
+/* The mu at which `slots` of d are above: by bisection, good to a few parts in a million. */
+static inline float threshold(const float *d, int32_t padded, float slots, float high)
+{
+    float low = 0, above;
+    sum_above(d, padded, 0, &above);
+    if (above <= slots) { return 0; }
+    for (int32_t pass = 0; pass < 22; pass++) {
+        float middle = 0.5F * (low + high);
+        sum_above(d, padded, middle, &above);
+        if (above > slots) { low = middle; } else { high = middle; }
+    }
+    return high;
+}
+
+/* What the limits take off: the sum of price times limit over all lines. */
+WIDE static double priced_limits(const struct state *s, const float *y)
+{
+    double total = 0, size = 0;
+    ptrdiff_t n = s->stride;
+    for (int32_t i = 0; i < s->line_count; i++) {
+        const struct line *line = &s->lines[i];
+        const float *cap = row_of(s->cap, s, i);
+        const float *own = y + line->dual * n;
+        double sum = 0;
+        for (int32_t t = 0; t < s->slots; t++) {
+            double price = (double)own[t];
+            if (line->phasor) { price = hypot(price, (double)own[n + t]) * (1 + 1e-12); }
+            sum += price > 0 ? price * (double)cap[t] : 0;
+        }
+        total += sum;
+        size += fabs(sum);
+    }
+    return total + size * ROUNDING;
+}
+
+WIDE static double vehicles_least(struct state *s)
+{
+    float *restrict d = s->scratch;
+    double total = 0, cheapest = 0;
+    for (int32_t t = 0; t < s->slots; t++) {
+        cheapest = fmax(cheapest, fabs((double)s->money[t]));
+    }
+    for (int32_t i = 0; i < s->car_count; i++) {
+        const struct car *car = &s->cars[i];
+        int32_t n = car->len, padded = (n + LANES - 1) / LANES * LANES, depth = 0;
+        for (int32_t k = 0; k < car->taps; k++) { depth += s->lines[car->line[k]].depth + 3; }
+        double size = (double)car->worth + 2 * cheapest;
+        float most = 0, hair = (float)(size * depth * ROUNDING);
+        reduced_prices(s, car, d);
+        for (int32_t t = 0; t < n; t++) {
+            d[t] = car->worth - d[t] + hair;     /* never less than exact arithmetic would say */
+            most = d[t] > most ? d[t] : most;
+        }
+        for (int32_t t = n; t < padded; t++) { d[t] = -1e30F; }
+        float mu = threshold(d, padded, car->need / car->top, most), above;
+        double over = sum_above(d, padded, mu, &above);
+        double need = (double)car->need, top = (double)car->top;
+        double least = (double)mu * need + over * top;
+        total -= least * (1 + 8 * ROUNDING);
+    }
+    return total;
+}
+
+/* The lower bound of the prices in y_next, whose sums down the tree are in price. */
+static double lower_bound(struct state *s)
+{
+    return s->constant - priced_limits(s, s->y_next) + vehicles_least(s);
+}
+
+/* Bring the peak prices to a sum that is surely at most the demand charge. */
+static void settle_peak(struct state *s, float *y)
+{
+    double sum = 0;
+    for (int32_t t = 0; t < s->slots; t++) { sum += (double)y[t]; }
+    if (sum <= s->demand) { return; }
+    float part = (float)(s->demand / sum * (1 - 1e-6));
+    for (int32_t t = 0; t < s->slots; t++) { y[t] *= part; }
+}
+
+#endif

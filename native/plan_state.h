@@ -1,0 +1,185 @@
+/* plan_state.h -- what the solver remembers between two calls, and where it lies in the caller's
+ * block.  Part of plan.c; nobody else includes it.
+ *
+ * Words.  A *moment* is one slot of one charger's window: one unknown, in kW.  A *row* is a vector
+ * over all slots.  A *line* is one kind of limit of one node that can bind: L1, L2, L3 or power; it
+ * has a parent line of the same kind towards the root.  Line 0 is the peak of the site.
+ */
+#ifndef DEPOT_PLAN_STATE_H
+#define DEPOT_PLAN_STATE_H
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "plan.h"
+
+/* Elementwise loops over 8 or 16 floats are written so that compilers vectorise them.  On x86-64
+ * the loader may choose a copy for wider registers; the arithmetic, and so the answer, is the same:
+ * the order of every sum is fixed by the source, and nothing is fused. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(PL_PLAIN)
+#define WIDE __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
+#else
+#define WIDE
+#endif
+
+#define STEP    0.99F      /* of the largest step that surely converges                  */
+#define SIZE_A  0.23F      /* a row in amperes counts as if 230 V were on each of them   */
+#ifndef WEIGHT0
+#define WEIGHT0 1.0
+#endif
+
+#define NO_CAP  1e30F
+
+#ifndef CHECK
+#define CHECK 40
+#define PROBE 10
+#define R_SUFF 0.2
+#define R_NEC 0.8
+#define R_ART 0.36
+#endif
+
+enum { LANES = 16 };       /* floats that one step of a sum works on; rows are padded to it */
+enum { POWER = 3 };        /* the kind of line after the phases 0, 1 and 2 */
+enum { PLAIN, SIDE_A, SIDE_C };   /* the rows of a line that tells line-to-line loads apart */
+
+struct line {
+    int32_t parent;        /* index of the next line towards the root, or -1 */
+    int32_t node;          /* index of the node, -1 for the peak             */
+    int32_t kind;          /* phase 0, 1, 2 or POWER                         */
+    int32_t rows;          /* in price and flow: 1, or 3                     */
+    int32_t row;           /* the first of them                              */
+    int32_t phasor;        /* its prices are vectors of two: rows dual, dual + 1 */
+    int32_t dual;          /* the first of its rows in y                     */
+    int32_t depth;         /* lines above it                                 */
+    float   size;          /* what a kW below it puts on it, typically       */
+};
+
+/* A charger with a window, a rating and a need. */
+struct car {
+    int32_t charger;       /* its index in the problem                       */
+    int32_t from;          /* first slot                                     */
+    int32_t len;           /* slots                                          */
+    int32_t taps;          /* rows that it loads: 1 power, then 0 to 3 of phases */
+    int32_t line[4];       /* their lines                                    */
+    int32_t row[4];        /* and rows, the power row first                  */
+    int64_t at;            /* its first moment                               */
+    float   amp;           /* A on each of its phases per kW                 */
+    float   top;           /* rating, kW                                     */
+    float   need;          /* kW times slots                                 */
+    float   worth;         /* the unmet price of a kW for a slot             */
+    float   step;          /* primal step before the primal weight           */
+    float   shift;         /* of the last projection; where the next one starts */
+};
+
+struct load;
+
+struct state {
+    const struct pl_problem *problem;
+    int64_t moments;
+    int64_t iterations;
+    int64_t rows_live;
+    int64_t rows_active;
+    int32_t slots;
+    int32_t stride;        /* slots, padded to LANES */
+    int32_t line_count;
+    int32_t row_count;
+    int32_t dual_count;
+    int32_t car_count;
+    int32_t age;           /* iterations since the last restart */
+    int32_t next_check;
+    int32_t has_plan;
+    int32_t pad;
+    double  hours;         /* of a slot */
+    double  demand;        /* charge per kW of peak */
+    double  floor_kw;      /* the peak that is paid for anyway */
+    double  constant;      /* costs that no plan can change */
+    double  weight;        /* primal weight */
+    double  best;          /* cost of x_best */
+    double  best_peak;     /* of x_best, kW above the floor */
+    double  bound;
+    double  step_first;    /* length of the first step after the restart */
+    double  step_last;
+    double  step_now;
+    /* vectors over moments */
+    float *x, *x_start, *x_next, *x_best;
+    /* rows */
+    float *money;          /* 1 row: energy price of a kW in the slot */
+    float *scratch;        /* 4 rows */
+    float *price, *flow;   /* row_count rows */
+    float *cap, *sigma;    /* line_count rows: limit; dual step */
+    float *y, *y_start, *y_next;   /* dual_count rows */
+    struct line *lines;
+    struct car *cars;
+    struct load *loads;    /* finish: one per node */
+    double *site_kw;       /* finish: 1 row */
+    int32_t *near;         /* setup: per node and kind the nearest line */
+    int32_t *moved;        /* setup: per line where it has gone */
+    int32_t *order;        /* 1 row of slots */
+};
+
+/* How many lines, rows and cars a problem can have at most. */
+struct sizes {
+    int64_t slots, lines, rows, duals, cars, moments, nodes;
+};
+
+static inline int64_t place(int64_t *used, int64_t count, size_t size)
+{
+    int64_t at = *used;
+    *used += (count * (int64_t)size + 63) / 64 * 64;
+    return at;
+}
+
+/* Lay out the block; with a state also point into it.  Returns the bytes. */
+static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
+{
+    int64_t used = 0;
+    int64_t stride = (z->slots + LANES - 1) / LANES * LANES;
+    int64_t at_state = place(&used, 1, sizeof(struct state));
+    (void)at_state;
+    struct { float **where; int64_t count; } floats[] = {
+        { s ? &s->x       : NULL, z->moments + LANES },
+        { s ? &s->x_start : NULL, z->moments + LANES },
+        { s ? &s->x_next  : NULL, z->moments + LANES },
+        { s ? &s->x_best  : NULL, z->moments + LANES },
+        { s ? &s->money   : NULL, stride },
+        { s ? &s->scratch : NULL, 4 * stride },
+        { s ? &s->price   : NULL, z->rows * stride },
+        { s ? &s->flow    : NULL, z->rows * stride },
+        { s ? &s->cap     : NULL, z->lines * stride },
+        { s ? &s->sigma   : NULL, z->lines * stride },
+        { s ? &s->y       : NULL, z->duals * stride },
+        { s ? &s->y_start : NULL, z->duals * stride },
+        { s ? &s->y_next  : NULL, z->duals * stride },
+    };
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) {
+        int64_t at = place(&used, floats[i].count, sizeof(float));
+        if (s) { *floats[i].where = (float *)(void *)(block + at); }
+    }
+    int64_t lines = place(&used, z->lines, sizeof(struct line));
+    int64_t cars  = place(&used, z->cars, sizeof(struct car));
+    int64_t near  = place(&used, 4 * z->nodes, sizeof(int32_t));
+    int64_t moved = place(&used, z->lines, sizeof(int32_t));
+    int64_t order = place(&used, stride, sizeof(int32_t));
+    int64_t loads = place(&used, z->nodes, 8 * sizeof(double));
+    int64_t site  = place(&used, stride, sizeof(double));
+    if (s) {
+        s->loads   = (struct load *)(void *)(block + loads);
+        s->site_kw = (double *)(void *)(block + site);
+        s->lines = (struct line *)(void *)(block + lines);
+        s->cars  = (struct car *)(void *)(block + cars);
+        s->near  = (int32_t *)(void *)(block + near);
+        s->moved = (int32_t *)(void *)(block + moved);
+        s->order = (int32_t *)(void *)(block + order);
+    }
+    return used;
+}
+
+static inline float *row_of(float *rows, const struct state *s, int32_t row)
+{
+    return rows + (ptrdiff_t)row * s->stride;
+}
+
+#endif
