@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint native venv clean
+.PHONY: run broker test test-packages lint native venv clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -19,11 +19,21 @@ venv: $(VENV)/.ready
 native: venv
 	$(BIN)/python setup.py --quiet build_ext --inplace
 
-run: venv
+run: venv broker
 	$(BIN)/depot demo
 
-test: venv lint
+# The demonstration speaks MQTT: Mosquitto where it is or can be installed, else a broker from PyPI.
+broker:
+	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || deploy/need demo mosquitto=mosquitto \
+	  || $(BIN)/pip install --quiet '.[demo]'
+
+test: venv test-packages lint
 	$(BIN)/pytest
+
+# Programs that the tests use as independent witnesses, and the compilers that the C core is built with.
+test-packages:
+	@deploy/need 'make test' gcc=gcc mosquitto=mosquitto mosquitto-clients=mosquitto_pub mbpoll=mbpoll \
+	  chromium=chromium clang-14=clang-14
 
 lint: venv
 	$(BIN)/ruff check edge drivers native tests setup.py

@@ -50,7 +50,8 @@ class StatusMaker:
             end = f"to {words.clock(event.to_wall_ms, self._zone, now_ms)}"
         what = event.payload_type if event.limit_w is None else f"at most {words.kw(event.limit_w)}"
         opted_out = opt_outs.get(event.event_id, "")
-        text = f"{event.name or event.event_id}: {what}, {start} {end}, {words.STEPS.get(event.step, event.step)}"
+        step = words.STEPS.get(event.step, event.step)
+        text = f"{event.name or event.event_id}: {what}, {start} {end}, {step}"
         return EventStatus(
             id=event.event_id,
             name=event.name,

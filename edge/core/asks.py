@@ -1,0 +1,122 @@
+"""What each charger could use now, by when, and why not more.
+
+A simple rule until the day is planned: a vehicle with a charge window takes the cheapest stretches of time
+that are enough for what it needs, earlier first among equals; one that is short of time takes them all.  A
+vehicle without a window gets what the installer chose: charge now, or not at all.
+
+The rule is on the safe side of a departure: it counts on the vehicle's own share of the site, not on the
+whole of it, and leaves a tenth in reserve.
+"""
+
+from dataclasses import dataclass
+
+from edge.core.windows import Stay, clock
+from edge.model.records import PriceNow
+from edge.model.units import HOUR_MS, IEC_61851_MIN_MA
+
+# Energy is bought for a tenth more than is needed: losses in the cable, pauses, a battery that tapers.
+RESERVE = (11, 10)
+
+CAN_CHARGE = ("B", "C", "D")
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """What is known of a charger's vehicle.
+
+    state: IEC 61851-1 letter.  max_ma: the least of installer's, device's and vehicle's maximum.
+    share_w: what it can count on.  session_wh: charged since it came.
+    """
+
+    charger: str
+    state: str
+    max_ma: int
+    share_w: int
+    session_wh: int
+    stay: Stay | None
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a vehicle could use now.  max_ma 0: nothing.  priority: lower is served first.
+
+    laxity_ms: how long it could still wait; None without a window.
+    """
+
+    charger: str
+    max_ma: int
+    because: str
+    priority: int
+    laxity_ms: int | None
+    need_wh: int | None
+    promise: str
+
+
+def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, without_window: str) -> Want:
+    """Return what a vehicle could use at wall_ms.
+
+    prices: stretches from now on, in order of time, without gaps; empty where no price is known.
+    """
+    if vehicle.state not in CAN_CHARGE:
+        words = {"A": "no vehicle", "E": "charger shows an error", "F": "charger is out of order"}
+        return _nothing(vehicle, words.get(vehicle.state, "charger does not say what it does"))
+    if vehicle.max_ma < IEC_61851_MIN_MA:
+        return _nothing(vehicle, "its maximum is below 6 A")
+    if vehicle.stay is None:
+        if without_window == "never":
+            return _nothing(vehicle, "no charge window")
+        return Want(vehicle.charger, vehicle.max_ma, "no charge window: charges now", 0, None, None, "")
+    return _with_window(vehicle, vehicle.stay, prices, wall_ms, timezone)
+
+
+def _nothing(vehicle: Vehicle, because: str) -> Want:
+    priority = vehicle.stay.window.priority if vehicle.stay else 0
+    return Want(vehicle.charger, 0, because, priority, None, None, "")
+
+
+def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: int, timezone: str) -> Want:
+    priority = stay.window.priority
+    left_wh = max(0, stay.window.need_wh - vehicle.session_wh)
+    by = clock(stay.ready_by_wall_ms, timezone)
+    if left_wh == 0:
+        done = f"has its {kwh(stay.window.need_wh)}"
+        return Want(vehicle.charger, 0, done, priority, None, 0, "ready")
+    over, under = RESERVE
+    needs_ms = left_wh * over * HOUR_MS // (under * max(1, vehicle.share_w))
+    left_ms = stay.ready_by_wall_ms - wall_ms
+    laxity_ms = left_ms - needs_ms
+    promise = "yes" if laxity_ms >= 0 else "at risk"
+    wait_until = cheaper_from(prices, wall_ms, stay.ready_by_wall_ms, needs_ms) if laxity_ms > 0 else None
+    if wait_until is not None:
+        because = f"waits for a lower price at {clock(wait_until, timezone)}, ready by {by}"
+        return Want(vehicle.charger, 0, because, priority, laxity_ms, left_wh, promise)
+    because = f"needs {kwh(left_wh)} by {by}"
+    return Want(vehicle.charger, vehicle.max_ma, because, priority, laxity_ms, left_wh, promise)
+
+
+def cheaper_from(prices: list[PriceNow], wall_ms: int, until_ms: int, needs_ms: int) -> int | None:
+    """Return when the next stretch worth charging in begins, None if that is now.
+
+    Takes the cheapest stretches between now and until_ms, earlier first among equals, until they last for
+    needs_ms.  Where prices are not known to the end, the time without a price counts as the dearest.
+    """
+    stretches = [
+        (p.price_micro, max(p.from_wall_ms, wall_ms), min(p.to_wall_ms, until_ms))
+        for p in prices
+        if p.to_wall_ms > wall_ms and p.from_wall_ms < until_ms
+    ]
+    if not stretches or stretches[0][1] > wall_ms:
+        return None  # no price for now: there is nothing to wait for
+    chosen: list[int] = []
+    covered_ms = 0
+    for _, begin, end in sorted(stretches):
+        if covered_ms >= needs_ms:
+            break
+        chosen.append(begin)
+        covered_ms += end - begin
+    return None if covered_ms < needs_ms or wall_ms in chosen else min(chosen)
+
+
+def kwh(energy_wh: int) -> str:
+    """Return energy as people read it: 12345 → "12.3 kWh", rounded down."""
+    return f"{energy_wh // 1000}.{energy_wh % 1000 // 100} kWh"

@@ -1,0 +1,92 @@
+"""What holds when: charge windows, prices, and the utility's events, with what they limit.
+
+Prices of an event take the place of the tariff's in their time.  What changes with the minute only is worked
+out once a minute, or when something new is said.
+"""
+
+from edge.core import tariff as tariffs
+from edge.core.limits import Cap
+from edge.core.prices import overlaid
+from edge.core.windows import Stay, minute_of, stay
+from edge.model.flow import AnyCommand, Audit, OptOut, Restored, Tick, UtilitySaid, WindowRemoved, WindowSet
+from edge.model.records import EventNow, PriceNow
+from edge.model.site import Site, Window
+from edge.model.tariff import Tariff
+from edge.model.units import HOUR_MS
+
+# Windows reach into the next day, and a utility tells tomorrow's prices in the afternoon.
+PRICES_FOR_MS = 36 * HOUR_MS
+
+
+class Calendar:
+    """The windows, the tariff and the utility's events of one site."""
+
+    def __init__(self, site: Site, tariff: Tariff | None) -> None:
+        self._site = site
+        self._tariff = tariff
+        self._windows = {w.id: w for w in site.windows}
+        self._minute = -1
+        self._prices: list[PriceNow] = []
+        self._stays: dict[str, Stay | None] = {}
+
+    def restored(self, event: Restored) -> list[AnyCommand]:
+        """Take over what the store knew: windows of the operator, events of the utility."""
+        self._windows |= {w.id: w for w in event.windows}
+        self._minute = -1
+        return []
+
+    def window(self, event: WindowSet | WindowRemoved) -> list[AnyCommand]:
+        """Take in a charge window that was set or removed."""
+        self._minute = -1
+        if isinstance(event, WindowRemoved):
+            gone = self._windows.pop(event.window_id, None)
+            return [
+                Audit("operator", f"window {event.window_id} removed", "done" if gone else "there was none")
+            ]
+        self._windows[event.window.id] = event.window
+        return [Audit("operator", f"window {event.window.id} set", _words(event.window))]
+
+    def utility(self, event: UtilitySaid | OptOut) -> list[AnyCommand]:
+        """Take in what the utility has said, or what the operator says to it."""
+        self._minute = -1
+        return []
+
+    def stay(self, charger: str, wall_ms: int) -> Stay | None:
+        """Return the window that holds for a charger now."""
+        self._look(wall_ms)
+        if charger not in self._stays:
+            windows = list(self._windows.values())
+            self._stays[charger] = stay(windows, charger, wall_ms, self._site.timezone)
+        return self._stays[charger]
+
+    def prices(self, wall_ms: int) -> list[PriceNow]:
+        """Return the prices from this minute on, without overlap, in order of time."""
+        self._look(wall_ms)
+        return self._prices
+
+    def caps(self, wall_ms: int) -> list[Cap]:
+        """Return what the utility's events limit now."""
+        return []
+
+    def events(self, wall_ms: int) -> list[EventNow]:
+        """Return the utility's events for the page."""
+        return []
+
+    def step(self, tick: Tick, power_w: int | None) -> list[AnyCommand]:
+        """Let events begin and end; measure what the site takes while they limit it."""
+        return []
+
+    def _look(self, wall_ms: int) -> None:
+        minute = minute_of(wall_ms)
+        if minute == self._minute:
+            return
+        self._minute = minute
+        self._stays = {}
+        until = wall_ms + PRICES_FOR_MS
+        base = tariffs.prices(self._tariff, wall_ms, until) if self._tariff else []
+        self._prices = overlaid(base, [])
+
+
+def _words(window: Window) -> str:
+    hours = [f"{m // 60:02}:{m % 60:02}" for m in (window.from_min, window.ready_by_min)]
+    return f"{window.charger}, {hours[0]} to {hours[1]}, {window.need_wh} Wh"

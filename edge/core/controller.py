@@ -1,0 +1,220 @@
+"""One tick of the depot, from telemetry to setpoints.  Read this file first.
+
+Rule 1: handle() is the only way in, the commands it returns are the only way out.
+Rule 2: only Tick decides.  Every other event is folded into what is known, and waits.
+Rule 3: nothing here asks a clock, a network, a disk or a random number: the same events give the same
+        commands (I6).
+"""
+
+from edge.core import asks, guard, limits, view
+from edge.core.calendar import Calendar
+from edge.core.diary import Diary
+from edge.core.grid import Other, OtherLoad
+from edge.core.limits import Cap
+from edge.core.state import State
+from edge.model.flow import (
+    AnyCommand,
+    AnyEvent,
+    Audit,
+    Identified,
+    Link,
+    Lost,
+    Noted,
+    OperatorLimit,
+    OptOut,
+    Reading,
+    Restored,
+    SetCurrent,
+    Tick,
+    UtilitySaid,
+    WindowRemoved,
+    WindowSet,
+    Written,
+)
+from edge.model.sharing import Ask
+from edge.model.site import Charger, Site
+from edge.model.tariff import Tariff
+from edge.model.units import PHASES, Triple, add
+
+
+class Controller:
+    """The core of one depot.  Feed it events in the order in which they happened."""
+
+    def __init__(self, site: Site, tariff: Tariff | None = None) -> None:
+        self.site = site
+        self._state = State(site)
+        self._other_load = OtherLoad(site)
+        self._calendar = Calendar(site, tariff)
+        self._diary = Diary(site)
+        self._paths = {n.id: site.path(n.id) for n in site.nodes}
+        self._meters_above = {
+            c.id: [n.id for n in site.nodes if n.id in self._paths[c.node] and n.meter] for c in site.chargers
+        }
+        self._operator: dict[str, OperatorLimit] = {}
+
+    def handle(self, event: AnyEvent) -> list[AnyCommand]:
+        """Take in one event; return what is to be done now, in this order.
+
+        Raises nothing on anything that a device, a broker or an operator can say.
+        """
+        match event:
+            case Tick():
+                return self._decide(event)
+            case Reading():
+                self._state.read(event.device, event.at_ms, event.values)
+            case Identified():
+                self._state.identified(event.device, event.identity)
+            case Lost():
+                self._state.lost(event.device, event.why)
+            case Written():
+                if event.charger in self._state.chargers:
+                    self._state.chargers[event.charger].written(event.current_ma, event.at_ms)
+            case UtilitySaid() | OptOut():
+                return self._calendar.utility(event)
+            case WindowSet() | WindowRemoved():
+                return self._calendar.window(event)
+            case OperatorLimit():
+                return self._operator_limit(event)
+            case Link():
+                return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
+            case Restored():
+                return [*self._calendar.restored(event), *self._diary.restored(event)]
+        return []
+
+    def _decide(self, tick: Tick) -> list[AnyCommand]:
+        now_ms, wall_ms = tick.at_ms, tick.wall_ms
+        others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
+        wants = self._wants(tick, others)  # what each vehicle could use, and by when
+        requests = self._asks(wants, others, now_ms)  # the same, in the balancer's words
+        rooms = limits.lowest(self.site, others, self._caps(wall_ms), self._asked(requests))
+        held = self._held(now_ms)
+        verdict = guard.decide(rooms, requests, held, self._paths)  # shares (C core), order, ramps, check
+        commands: list[AnyCommand] = []
+        for setpoint in verdict.setpoints:
+            self._state.chargers[setpoint.charger].tell(setpoint.current_ma, now_ms)
+            commands.append(
+                SetCurrent(
+                    setpoint.charger,
+                    setpoint.current_ma,
+                    self.site.policy.setpoint_ms,
+                    view.explained(setpoint.because, wants[setpoint.charger], rooms, others),
+                )
+            )
+        root = others[self.site.nodes[0].id]
+        commands += self._calendar.step(tick, root.power_w if root.known else None)
+        record = view.record(
+            self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar
+        )
+        commands += self._diary.step(tick, self._state, record)
+        commands.append(Noted(record))
+        return commands
+
+    def _wants(self, tick: Tick, others: dict[str, Other]) -> dict[str, asks.Want]:
+        """Return what every vehicle could use; a charger that is silent wants nothing that we can give."""
+        wants: dict[str, asks.Want] = {}
+        present = [c for c in self.site.chargers if self._state.chargers[c.id].state in asks.CAN_CHARGE]
+        root = self.site.nodes[0]
+        left_ma = sum(max(0, root.limit_ma[p] - others[root.id].now_ma[p]) for p in PHASES)
+        share_w = left_ma * self.site.voltage_v // 1000 // max(1, len(present))
+        prices = self._calendar.prices(tick.wall_ms)
+        for charger in self.site.chargers:
+            known = self._state.chargers[charger.id]
+            max_ma = self._max_ma(charger)
+            full_w = max_ma * len(charger.phases) * self.site.voltage_v // 1000
+            vehicle = asks.Vehicle(
+                charger.id,
+                known.state,
+                max_ma,
+                min(full_w, max(share_w, charger.min_ma * self.site.voltage_v // 1000)),
+                self._diary.session_wh(charger.id),
+                self._calendar.stay(charger.id, tick.wall_ms),
+            )
+            wants[charger.id] = asks.want(
+                vehicle, prices, tick.wall_ms, self.site.timezone, self.site.without_window
+            )
+        return wants
+
+    def _max_ma(self, charger: Charger) -> int:
+        """Return the least of the installer's maximum and the device's own."""
+        device = self._state.chargers[charger.id].values.get("max_current_ma")
+        return min(charger.max_ma, device) if isinstance(device, int) and device > 0 else charger.max_ma
+
+    def _asks(self, wants: dict[str, asks.Want], others: dict[str, Other], now_ms: int) -> list[Ask]:
+        """Return the asks of the chargers that answer, ranked: who has the least time to wait comes first."""
+        silent_ms = self.site.policy.charger_silent_ms
+        answering = [
+            c for c in self.site.chargers if not self._state.chargers[c.id].silent(now_ms, silent_ms)
+        ]
+        forever = 1 << 62
+        order = sorted(
+            range(len(answering)),
+            key=lambda i: (lax if (lax := wants[answering[i].id].laxity_ms) is not None else forever, i),
+        )
+        rank = {answering[i].id: place for place, i in enumerate(order)}
+        found = []
+        for charger in answering:
+            want = wants[charger.id]
+            max_ma = want.max_ma
+            if any(not others[n].known for n in self._meters_above[charger.id]):
+                max_ma = min(max_ma, charger.fallback_ma)  # I3: unknown is the worst case
+            found.append(
+                Ask(
+                    id=charger.id,
+                    node=charger.node,
+                    phases=tuple(p + 1 for p in charger.phases),
+                    min_ma=charger.min_ma,
+                    max_ma=max_ma if max_ma >= charger.min_ma else 0,
+                    step_ma=100,
+                    priority=want.priority,
+                    rank=rank[charger.id],
+                )
+            )
+        return found
+
+    def _asked(self, requests: list[Ask]) -> dict[str, Triple]:
+        """Return what is asked for below every node, per phase."""
+        asked: dict[str, Triple] = {n.id: (0, 0, 0) for n in self.site.nodes}
+        for ask in requests:
+            part = tuple(ask.max_ma if p + 1 in ask.phases else 0 for p in PHASES)
+            for node in self._paths[ask.node]:
+                asked[node] = add(asked[node], (part[0], part[1], part[2]))
+        return asked
+
+    def _held(self, now_ms: int) -> dict[str, guard.Held]:
+        policy = self.site.policy
+        held = {}
+        for charger in self.site.chargers:
+            known = self._state.chargers[charger.id]
+            changed = known.changed_at_ms
+            held[charger.id] = guard.Held(
+                charger=charger.id,
+                node=charger.node,
+                phases=charger.phases,
+                told_ma=known.told_ma,
+                may_ma=known.worst_ma(now_ms, policy, self._state.valid_for_ms(charger)),
+                fallback_ma=charger.fallback_ma,
+                silent=known.silent(now_ms, policy.charger_silent_ms),
+                hold_raise=changed is not None and now_ms - changed < policy.raise_hold_ms,
+            )
+        return held
+
+    def _caps(self, wall_ms: int) -> list[Cap]:
+        """Return every limit that lowers the installer's: the utility's events and the operator's word."""
+        caps = self._calendar.caps(wall_ms)
+        for said in self._operator.values():
+            if said.until_wall_ms is None or wall_ms < said.until_wall_ms:
+                caps.append(
+                    Cap(said.node, f"operator limit by {said.who or 'somebody'}", limit_ma=said.limit_ma)
+                )
+        return caps
+
+    def _operator_limit(self, said: OperatorLimit) -> list[AnyCommand]:
+        if said.node not in self._paths:
+            return [Audit(said.who, f"limit at {said.node}", "refused: no such node")]
+        if said.limit_ma is None:
+            self._operator.pop(said.node, None)
+            return [Audit(said.who, f"limit at {said.node}", "taken back")]
+        if said.limit_ma < 0:
+            return [Audit(said.who, f"limit at {said.node}", "refused: a limit is 0 or more")]
+        self._operator[said.node] = said
+        return [Audit(said.who, f"limit at {said.node}", f"{said.limit_ma} mA")]

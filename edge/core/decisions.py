@@ -1,0 +1,42 @@
+"""Which decisions are kept: one whenever a charger's grant or what holds it back has changed (I7).
+
+The figures inside a reason move every second; a row a second for each charger would wear out an SD card and
+tell nobody more.  So a reason counts as the same as long as the place and the kind are the same.
+"""
+
+from edge.model.flow import AnyCommand, Keep
+from edge.model.records import ChargerNow, Decision, TickRecord
+
+
+class Decisions:
+    """Remembers what was last kept of every charger."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, str, str]] = {}
+
+    def step(self, record: TickRecord) -> list[AnyCommand]:
+        """Return the decisions of a tick that are worth keeping."""
+        rows: list[AnyCommand] = []
+        for charger in record.chargers:
+            now = (charger.granted_ma, kind(charger.because), kind(charger.asked_because))
+            if self._last.get(charger.id) != now:
+                self._last[charger.id] = now
+                rows.append(Keep(_decision(charger, record.wall_ms)))
+        return rows
+
+
+def kind(because: str) -> str:
+    """Return a reason without its figures: the words before the first colon that are no numbers."""
+    return " ".join(word for word in because.split(":", 1)[0].split() if not word[0].isdigit())
+
+
+def _decision(charger: ChargerNow, wall_ms: int) -> Decision:
+    return Decision(
+        wall_ms=wall_ms,
+        charger=charger.id,
+        current_ma=charger.granted_ma,
+        because=charger.because,
+        asked_ma=charger.asked_ma,
+        asked_because=charger.asked_because,
+        detail=f"state {charger.state}, may draw {charger.may_draw_ma} mA",
+    )

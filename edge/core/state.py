@@ -1,0 +1,229 @@
+"""What is known, and how old it is.  Telemetry is folded in here; nothing is decided here.
+
+Rule 1: what a charger may draw is the highest of what it was told, what it was told before until the
+        decrease has been seen, what it is measured to draw, and its fallback while it is silent (I1).
+Rule 2: a value without an age does not exist.  What is too old is unknown, never zero (I3).
+Rule 3: currents are kept on the site's phases; the device's own order ends in this file.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from edge.model.quantities import CURRENT_KEYS, POWER_KEYS
+from edge.model.site import Charger, Meter, Policy, Site
+from edge.model.units import Triple
+
+# How long currents of chargers are kept, to find what surely flowed when a meter was read.
+HISTORY_MS = 4_000
+
+# A decrease counts as seen when the measured current is at most this much above the setpoint: the
+# accuracy of a charger's own meter (class 1) and its rounding.
+SEEN_TOLERANCE_MA = 500
+
+# A charger that does not measure its current is believed after the 5 s that IEC 61851-1 gives the
+# charger and the 5 s that it gives the vehicle.
+UNSEEN_MS = 10_000
+
+# A silent charger has reached its fallback when its own timer has run out and the vehicle has followed.
+FOLLOW_MS = 13_200
+
+
+def on_site_phases(
+    values: dict[str, int | str], keys: tuple[str, ...], phases: tuple[int, ...]
+) -> Triple | None:
+    """Return a device's per-phase values in the site's order, None if not all of its phases are there."""
+    triple = [0, 0, 0]
+    for key, phase in zip(keys, phases, strict=False):
+        value = values.get(key)
+        if not isinstance(value, int):
+            return None
+        triple[phase] = value
+    return (triple[0], triple[1], triple[2])
+
+
+@dataclass(slots=True)
+class MeterKnown:
+    """A meter's latest.  at_ms: None until it has answered once."""
+
+    currents_ma: Triple | None = None
+    power_w: int | None = None
+    voltages_mv: tuple[int, ...] = ()
+    at_ms: int | None = None
+    energy_wh: int | None = None
+
+    def read(self, meter: Meter, at_ms: int, values: dict[str, int | str]) -> None:
+        """Take in a reading; one without currents does not make the meter any younger."""
+        currents = on_site_phases(values, CURRENT_KEYS, meter.phases)
+        if currents is not None:
+            ratio = meter.ratio
+            self.currents_ma = (currents[0] * ratio, currents[1] * ratio, currents[2] * ratio)
+            self.at_ms = at_ms
+            power = values.get("power_w")
+            if not isinstance(power, int):
+                parts = on_site_phases(values, POWER_KEYS, meter.phases)
+                power = sum(parts) if parts is not None else None
+            self.power_w = power * ratio if power is not None else None
+        energy = values.get("energy_import_wh")
+        if isinstance(energy, int):
+            self.energy_wh = energy * meter.ratio
+
+    def age_ms(self, now_ms: int) -> int | None:
+        """Return how old the currents are, None if there never were any."""
+        return None if self.at_ms is None else now_ms - self.at_ms
+
+
+@dataclass(slots=True)
+class ChargerKnown:
+    """A charger's latest, and the worst case of what it may draw.
+
+    told_ma: the newest setpoint, None before the first.  written_at_ms: when the device accepted it.
+    may_ma: rule 1, per phase.  changed_at_ms: when told_ma last moved.
+    """
+
+    max_ma: int
+    fallback_ma: int
+    online: bool = False
+    values: dict[str, int | str] = field(default_factory=dict)
+    at_ms: int | None = None
+    currents: deque[tuple[int, Triple]] = field(default_factory=deque)
+    power_w: int | None = None
+    told_ma: int | None = None
+    written_at_ms: int | None = None
+    may_ma: int = 0
+    changed_at_ms: int | None = None
+    lost_why: str = ""
+
+    def __post_init__(self) -> None:
+        # Before it has answered, it may be at its maximum: an earlier life of ours may have told it so.
+        self.may_ma = self.max_ma
+
+    @property
+    def state(self) -> str:
+        """The IEC 61851-1 letter, X while it cannot say."""
+        return str(self.values.get("state", "X"))
+
+    def read(self, charger: Charger, at_ms: int, values: dict[str, int | str]) -> None:
+        """Take in a reading, and see whether the last decrease has arrived."""
+        self.values.update(values)
+        self.at_ms = at_ms
+        currents = on_site_phases(values, CURRENT_KEYS, charger.phases)
+        if currents is not None:
+            self.currents.append((at_ms, currents))
+            while self.currents[0][0] < at_ms - HISTORY_MS:
+                self.currents.popleft()
+        power = values.get("power_w")
+        if isinstance(power, int):
+            self.power_w = power
+        self._believe(at_ms, currents)
+
+    def _believe(self, at_ms: int, currents: Triple | None) -> None:
+        drawn_ma = max(currents) if currents is not None else None
+        back = self.values.get("setpoint_ma")
+        if self.told_ma is None:
+            # What an earlier life of ours has written is still there, and readable.
+            if isinstance(back, int):
+                self.may_ma = max(back, drawn_ma or 0)
+            return
+        if self.written_at_ms is not None and at_ms > self.written_at_ms:
+            if drawn_ma is not None:
+                seen = drawn_ma <= self.told_ma + SEEN_TOLERANCE_MA
+            else:
+                seen = at_ms >= self.written_at_ms + UNSEEN_MS
+            if seen and (not isinstance(back, int) or back <= self.told_ma):
+                self.may_ma = self.told_ma
+        if drawn_ma is not None:
+            self.may_ma = max(self.may_ma, drawn_ma)  # whatever it was told, count what it takes
+
+    def tell(self, current_ma: int, now_ms: int) -> None:
+        """Note a setpoint that is going out now."""
+        if current_ma != self.told_ma:
+            self.told_ma = current_ma
+            self.written_at_ms = None
+            self.changed_at_ms = now_ms
+            self.may_ma = max(self.may_ma, current_ma)
+
+    def written(self, current_ma: int, at_ms: int) -> None:
+        """Note that the device has accepted a setpoint; an older one than the newest says nothing."""
+        if current_ma == self.told_ma and self.written_at_ms is None:
+            self.written_at_ms = at_ms
+
+    def silent(self, now_ms: int, silent_ms: int) -> bool:
+        """Say whether the charger is unknown: never read, lost, or too old."""
+        return not self.online or self.at_ms is None or now_ms - self.at_ms > silent_ms
+
+    def worst_ma(self, now_ms: int, policy: Policy, valid_for_ms: int) -> int:
+        """Return what it may draw per phase now (rule 1).
+
+        valid_for_ms: how long the device holds a setpoint by itself; 0 if nobody knows.
+        """
+        if not self.silent(now_ms, policy.charger_silent_ms):
+            return self.may_ma
+        if valid_for_ms and self.at_ms is not None and now_ms - self.at_ms > valid_for_ms + FOLLOW_MS:
+            self.may_ma = self.fallback_ma
+        return max(self.may_ma, self.fallback_ma)
+
+    def around(self, at_ms: int, bracket_ms: int) -> tuple[Triple, Triple, Triple]:
+        """Return what flowed about a moment, per phase: nearest to it, and the least and most about it.
+
+        bracket_ms: how far before the moment the bracket opens; the reading before that belongs to it.
+        Zero where nobody has measured since the bracket opened: a charger that has fallen silent may have
+        let go of what it drew.
+        """
+        none: Triple = (0, 0, 0)
+        if not self.currents or self.currents[-1][0] < at_ms - bracket_ms:
+            return none, none, none
+        nearest_ms, nearest = self.currents[-1]
+        lowest = highest = nearest
+        for read_ms, now in reversed(self.currents):
+            if abs(read_ms - at_ms) < abs(nearest_ms - at_ms):
+                nearest_ms, nearest = read_ms, now
+            lowest = (min(lowest[0], now[0]), min(lowest[1], now[1]), min(lowest[2], now[2]))
+            highest = (max(highest[0], now[0]), max(highest[1], now[1]), max(highest[2], now[2]))
+            if read_ms <= at_ms - bracket_ms:
+                break
+        return nearest, lowest, highest
+
+    @property
+    def latest_ma(self) -> Triple | None:
+        """The newest measured currents, on the site's phases."""
+        return self.currents[-1][1] if self.currents else None
+
+
+class State:
+    """Everything that the core knows of the depot's devices."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._meters = {m.id: m for m in site.meters}
+        self._chargers = {c.id: c for c in site.chargers}
+        self.meters = {m.id: MeterKnown() for m in site.meters}
+        self.chargers = {c.id: ChargerKnown(c.max_ma, c.fallback_ma) for c in site.chargers}
+
+    def read(self, device: str, at_ms: int, values: dict[str, int | str]) -> None:
+        """Take in a reading of a meter or a charger; a device that the site does not have is ignored."""
+        if device in self.meters:
+            self.meters[device].read(self._meters[device], at_ms, values)
+        elif device in self.chargers:
+            self.chargers[device].read(self._chargers[device], at_ms, values)
+
+    def identified(self, device: str, identity: dict[str, int | str]) -> None:
+        """Note that a device was recognised; only then is it asked and told anything (I9)."""
+        if device in self.chargers:
+            known = self.chargers[device]
+            known.online = True
+            known.lost_why = ""
+            known.values.update(identity)
+            known.written_at_ms = None  # it may have restarted: nothing it was told is sure any more
+
+    def lost(self, device: str, why: str) -> None:
+        """Note that a device does not answer; its last values stay, with their age."""
+        if device in self.chargers:
+            self.chargers[device].online = False
+            self.chargers[device].lost_why = why
+
+    def valid_for_ms(self, charger: Charger) -> int:
+        """Return how long a charger holds a setpoint without us: as set by the installer, else as read."""
+        if charger.valid_for_ms:
+            return charger.valid_for_ms
+        read = self.chargers[charger.id].values.get("supervision_time_ms")
+        return read if isinstance(read, int) else 0

@@ -1,0 +1,124 @@
+"""What one tick saw and decided, for people: the record behind the page, `depot status` and `depot why`."""
+
+from edge.core import asks
+from edge.core.calendar import Calendar
+from edge.core.diary import Diary
+from edge.core.grid import Other
+from edge.core.guard import Held, Verdict
+from edge.core.limits import Room
+from edge.core.state import ChargerKnown, State
+from edge.model.flow import Tick
+from edge.model.records import ChargerNow, NodeNow, TickRecord
+from edge.model.site import Charger, Site
+from edge.model.units import PHASE_NAMES, PHASES, Triple, add, amps_text
+
+
+def explained(because: str, want: asks.Want, rooms: list[Room], others: dict[str, Other]) -> str:
+    """Return the balancer's reason in words, with the figures behind it.
+
+    "panel-a L2" becomes "panel-a L2 is full: breaker 63 A, other load 8 A", "asks nothing" becomes why it
+    does not; other reasons stay.
+    """
+    if because == "asks nothing":
+        return want.because
+    if because == "max":
+        return "gets all that it can use"
+    for room in rooms:
+        for p in PHASES:
+            place = f"{room.node} {PHASE_NAMES[p]}"
+            if because in {place, f"no room for the minimum at {place}"}:
+                other = amps_text(others[room.node].now_ma[p])
+                head = "is full" if because == place else "has no room for the minimum"
+                return f"{place} {head}: {room.because[p]}, other load {other}"
+    return because
+
+
+def record(
+    site: Site,
+    tick: Tick,
+    state: State,
+    rooms: list[Room],
+    others: dict[str, Other],
+    wants: dict[str, asks.Want],
+    verdict: Verdict,
+    held: dict[str, Held],
+    diary: Diary,
+    calendar: Calendar,
+) -> TickRecord:
+    """Return the record of a tick; call it after the setpoints have been told."""
+    granted = {s.charger: s for s in verdict.setpoints}
+    charging = _charging(site, {c: s.current_ma for c, s in granted.items()})
+    nodes = [_node(room, others[room.node], charging[room.node]) for room in rooms]
+    chargers = [
+        _charger(c, tick, state.chargers[c.id], wants[c.id], granted[c.id].current_ma,
+                 explained(granted[c.id].because, wants[c.id], rooms, others), held[c.id], diary, calendar)
+        for c in site.chargers
+    ]  # fmt: skip
+    silent = [n.id for n in site.nodes if n.meter and not others[n.id].known]
+    return TickRecord(
+        at_ms=tick.at_ms,
+        wall_ms=tick.wall_ms,
+        nodes=nodes,
+        chargers=chargers,
+        prices=calendar.prices(tick.wall_ms),
+        events=calendar.events(tick.wall_ms),
+        violations=verdict.violations,
+        fallback=f"meter silent at {', '.join(silent)}: fallback currents" if silent else "",
+    )
+
+
+def _charging(site: Site, granted_ma: dict[str, int]) -> dict[str, Triple]:
+    charging: dict[str, Triple] = {n.id: (0, 0, 0) for n in site.nodes}
+    for charger in site.chargers:
+        current_ma = granted_ma[charger.id]
+        part = tuple(current_ma if p in charger.phases else 0 for p in PHASES)
+        for node in site.path(charger.node):
+            charging[node] = add(charging[node], (part[0], part[1], part[2]))
+    return charging
+
+
+def _node(room: Room, other: Other, charging_ma: Triple) -> NodeNow:
+    return NodeNow(
+        id=room.node,
+        limit_ma=room.limit_ma,
+        because=room.because,
+        flowing_ma=other.flowing_ma,
+        other_ma=other.now_ma,
+        charging_ma=charging_ma,
+        power_w=other.power_w,
+        age_ms=other.age_ms,
+    )
+
+
+def _charger(
+    charger: Charger,
+    tick: Tick,
+    known: ChargerKnown,
+    want: asks.Want,
+    granted_ma: int,
+    because: str,
+    held: Held,
+    diary: Diary,
+    calendar: Calendar,
+) -> ChargerNow:
+    stay = calendar.stay(charger.id, tick.wall_ms)
+    return ChargerNow(
+        id=charger.id,
+        node=charger.node,
+        state=known.state,
+        online=not held.silent,
+        asked_ma=want.max_ma,
+        asked_because=want.because,
+        granted_ma=granted_ma,
+        because=because,
+        may_draw_ma=held.may_ma,
+        measured_ma=None if held.silent else known.latest_ma,
+        power_w=None if held.silent else known.power_w,
+        session_wh=diary.session_wh(charger.id),
+        session_since_wall_ms=diary.session_since(charger.id),
+        vehicle=stay.window.vehicle if stay else "",
+        ready_by_wall_ms=stay.ready_by_wall_ms if stay else None,
+        need_wh=want.need_wh,
+        promise=want.promise,
+        age_ms=None if known.at_ms is None else tick.at_ms - known.at_ms,
+    )

@@ -1,0 +1,46 @@
+"""Decisions are kept when they change, not when a figure in their reason does."""
+
+from edge.core.decisions import Decisions, kind
+from edge.model.flow import Keep
+from edge.model.records import ChargerNow, Decision, TickRecord
+
+
+def record(wall_ms: int, granted_ma: int, because: str) -> TickRecord:
+    charger = ChargerNow(
+        "bay-1",
+        "main",
+        "C",
+        True,
+        32_000,
+        "no charge window",
+        granted_ma,
+        because,
+        32_000,
+        None,
+        None,
+        None,
+        None,
+    )
+    return TickRecord(wall_ms, wall_ms, [], [charger], [], [], [])
+
+
+def kept(decisions: Decisions, *records: TickRecord) -> list[int]:
+    rows = [command for r in records for command in decisions.step(r)]
+    return [row.row.wall_ms for row in rows if isinstance(row, Keep) and isinstance(row.row, Decision)]
+
+
+def test_one_row_a_change() -> None:
+    full = "main L1 is full: breaker 63 A, other load {} A"
+    assert kept(
+        Decisions(),
+        record(1, 16_000, full.format(20)),
+        record(2, 16_000, full.format(20.5)),  # a figure moved
+        record(3, 12_000, full.format(24)),  # the grant moved
+        record(4, 12_000, full.replace("L1", "L2").format(24)),  # another place
+        record(5, 12_000, "gets all that it can use"),
+        record(6, 12_000, "gets all that it can use"),
+    ) == [1, 3, 4, 5]
+
+
+def test_numbers_do_not_make_another_kind() -> None:
+    assert kind("needs 12.3 kWh by 05:30") == kind("needs 9.8 kWh by 05:30")
