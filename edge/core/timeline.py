@@ -13,8 +13,9 @@ Source: OpenADR 3.1.1 User Guide 7.1 (priority), 7.3 (timing), 7.4 (own interval
 """
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 import msgspec
@@ -25,6 +26,9 @@ What = TypeVar("What")
 
 # More stretches than this of one event are cut off: a year of quarter-hours fits.
 MAX_STRETCHES = 40_000
+
+# Later than any end.
+NEVER_MS = 2**62
 
 # Payload types whose values are a list by nature; of all others several values share the interval evenly.
 LISTS = frozenset({"CURVE", "OLS", "DISPATCH_INSTRUCTION"})
@@ -44,6 +48,7 @@ class Laid(msgspec.Struct, frozen=True):
     """An event laid out in time: one round of stretches in the order of their starts, and how it repeats.
 
     round_ms: how long a round lasts; None where it does not repeat.  end_wall_ms: None for ever.
+    reach_ms: per stretch, the latest end of it and all before it: where a search may begin.
     An event without any extent (cancelled by PT0S, or report-only) has start and end alike, and no round.
     """
 
@@ -51,6 +56,7 @@ class Laid(msgspec.Struct, frozen=True):
     round_ms: int | None
     start_wall_ms: int
     end_wall_ms: int | None
+    reach_ms: tuple[int, ...] = ()
 
 
 def stretches(event: OpenAdrEvent, from_wall_ms: int, to_wall_ms: int) -> list[Stretch]:
@@ -76,8 +82,19 @@ def lay(event: OpenAdrEvent) -> Laid:
     if end is not None and end <= start:
         return Laid((), None, start, start)
     made = [stretch for begin, until, interval in placed for stretch in _split(begin, until, interval)]
-    made.sort(key=lambda stretch: stretch.from_wall_ms)
-    return Laid(tuple(made), round_ms, start, end)
+    return _laid(made, round_ms, start, end)
+
+
+def _laid(made: Iterable[Stretch], round_ms: int | None, start: int, end: int | None) -> Laid:
+    ordered = sorted(made, key=lambda stretch: stretch.from_wall_ms)
+    reach = accumulate((NEVER_MS if s.to_wall_ms is None else s.to_wall_ms for s in ordered), max)
+    return Laid(tuple(ordered), round_ms, start, end, tuple(reach))
+
+
+def only(laid: Laid, payload_type: str) -> Laid:
+    """Return the same event with the stretches of one payload type alone; its rounds stay as long."""
+    kept = (stretch for stretch in laid.round if stretch.type == payload_type)
+    return _laid(kept, laid.round_ms, laid.start_wall_ms, laid.end_wall_ms)
 
 
 def _placed(event: OpenAdrEvent) -> list[tuple[int, int | None, Interval]]:
@@ -152,7 +169,7 @@ def between(laid: Laid, from_wall_ms: int, to_wall_ms: int) -> list[Stretch]:
 def _of_round(laid: Laid, offset: int, from_wall_ms: int, to_wall_ms: int) -> Iterable[Stretch]:
     """Return the stretches of one round that touch [from, to), moved by offset."""
     last = bisect_left(laid.round, to_wall_ms - offset, key=lambda stretch: stretch.from_wall_ms)
-    for stretch in laid.round[:last]:
+    for stretch in laid.round[bisect_right(laid.reach_ms, from_wall_ms - offset) : last]:
         end = None if stretch.to_wall_ms is None else stretch.to_wall_ms + offset
         if laid.end_wall_ms is not None and (end is None or end > laid.end_wall_ms):
             end = laid.end_wall_ms

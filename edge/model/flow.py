@@ -176,4 +176,16 @@ class Audit(Command, frozen=True):
     outcome: str
 
 
-AnyCommand = SetCurrent | Keep | Noted | Audit
+class Remember(Command, frozen=True):
+    """Keep an event of the utility over restarts, in place of what was known under its id."""
+
+    event: OpenAdrEvent
+
+
+class Forget(Command, frozen=True):
+    """An event of the utility is over, cancelled or deleted: a restart need not know it."""
+
+    event_id: str
+
+
+AnyCommand = SetCurrent | Keep | Noted | Audit | Remember | Forget

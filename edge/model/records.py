@@ -67,7 +67,10 @@ class Decision(Kept, frozen=True):
 
 
 class EventStep(Kept, frozen=True):
-    """An event of the utility moved: received, far, near, active, done, cancelled, superseded, refused."""
+    """An event of the utility moved: received, far, near, active, done, cancelled, superseded, refused.
+
+    Also "opted out", "opted in", and "unmeasured": a limit ended of which no measurement was there.
+    """
 
     event_id: str
     wall_ms: int
@@ -78,7 +81,10 @@ class EventStep(Kept, frozen=True):
 class Compliance(Kept, frozen=True):
     """What was done in one interval of a limit: asked, measured, when it was complied with.
 
-    complied_after_ms: from the interval's start; None if not within it.
+    mean_w, highest_w: import at the site, the highest of what came 13.2 s after the start (I5).
+    start_wall_ms: of the interval, or since when it was obeyed if that was later.
+    complied_after_ms: from there until the site was first within the limit; None if it never was.
+    measured_ms: for how long of it there were measurements.
     """
 
     event_id: str
@@ -93,6 +99,7 @@ class Compliance(Kept, frozen=True):
     highest_w: int
     energy_wh: int
     complied_after_ms: int | None
+    measured_ms: int = 0
 
 
 AnyKept = Session | PortInterval | Decision | EventStep | Compliance

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import free_port, mosquitto, needs_mosquitto
 
 from edge.model.site import Broker
 from edge.shell.mqtt import BadBroker, Incoming, MqttLink, NotDelivered, Presence
+from tests.fakes.brokers import free_port, mosquitto, needs_mosquitto
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
