@@ -15,7 +15,7 @@ from edge.sim.arrivals import arrivals, sample
 from edge.sim.charger import Charger, Told
 from edge.sim.families import CHARGERS, METERS, RegisterUnit
 from edge.sim.families.alfen_eve import STATION_UNIT, AlfenSocket, AlfenStation
-from edge.sim.grid import Amps, Grid, of_device
+from edge.sim.grid import Amps, Grid, of_device, on_site
 from edge.sim.meter import Meter
 from edge.sim.vehicle import Vehicle
 
@@ -52,6 +52,8 @@ class ChargerLook:
     state: str
     hungry: bool
     vehicle: str
+    vehicle_phases: int
+    silent: bool
 
 
 @dataclass(frozen=True)
@@ -160,20 +162,19 @@ class Depot:
         for bay in self._bays:
             c = bay.charger
             writes, c.writes = tuple(c.writes), []
-            own = [0.0, 0.0, 0.0]
-            for mine, theirs in enumerate(c.phases):
-                own[theirs] += c.currents_a[mine]
             chargers[c.id] = ChargerLook(
                 node=bay.node,
                 told_ma=c.told.current_ma if c.told else None,
                 writes=writes,
                 offered_a=c.offered_a,
-                site_a=(own[0], own[1], own[2]),
+                site_a=on_site(c.currents_a, c.phases),
                 own_a=c.currents_a,
                 max_a=c.max_a,
                 state=c.state,
                 hungry=c.vehicle is not None and c.vehicle.hungry and not c.fault,
                 vehicle=c.vehicle.id if c.vehicle else "",
+                vehicle_phases=min(c.vehicle.phases, len(c.phases)) if c.vehicle else 0,
+                silent=c.silent,
             )
         top = self.site.nodes[0].id
         return Look(

@@ -1,0 +1,384 @@
+"""Judges a simulated depot by its wires alone: what truly flows, and which setpoints were written.
+
+It shares no code with what it judges and knows nothing of the daemon: Looks come in (edge/sim/depot.py),
+violations come out, each naming the invariant of DESIGN.md §4 that it breaks.  An episode is one violation,
+however long it lasts.  What the utility and the demonstration do is told to it: event(), meter_lost().
+
+    Overloads   I1, I5   an overload that charging caused, or that lasts too long
+    Raises      I1       a setpoint raised into room that was not free
+    Breakers             a breaker of the quickest kind that IEC 60898 allows would have tripped
+    Orders      I2       setpoints: 0 or within [min, max]; the charger's own maximum
+    Limits      I5       an event's limit, from 13.2 s after its start to its end
+    Fallbacks   I3       a meter lost: fallback currents within 6 s
+    Hunger      I12      a hungry vehicle is served eventually
+
+Tolerance is what a meter of class 0.5 and a wallbox that tells tenths of an ampere cannot see.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from edge.model.site import Site
+from edge.sim.depot import ChargerLook, Look
+
+# I5: sample 1 s, decide 0.2 s, write 2 s, then 5 s for the charger and 5 s for the vehicle.
+SEEN_MS, DOWN_MS = 3_200, 13_200
+FALLBACK_MS = 6_000  # 5 s of silence and a tick
+STARVED_MS = 900_000
+
+CLASS_PCT = 0.5
+NOISE_A = 0.3
+NOTHING_A = 0.5  # a charger that draws less is not charging
+
+PHASES = ("L1", "L2", "L3")
+
+
+class Violation(NamedTuple):
+    """at_ms: monotonic.  rule: the invariant.  where: node and phase, or charger."""
+
+    at_ms: int
+    rule: str
+    where: str
+    says: str
+
+
+class Check(Protocol):
+    """One rule."""
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Take the next moment, and yield what it broke."""
+
+
+def tolerance_a(limit_a: float) -> float:
+    """Return by how much a current may exceed a limit unseen."""
+    return limit_a * CLASS_PCT / 100 + NOISE_A
+
+
+class Lowest:
+    """The lowest value of the last `span_ms`."""
+
+    def __init__(self, span_ms: int) -> None:
+        self.span_ms = span_ms
+        self._kept: deque[tuple[int, float]] = deque()  # values rise from left to right
+
+    def take(self, at_ms: int, value: float) -> float:
+        """Add a value and return the lowest."""
+        while self._kept and self._kept[-1][1] >= value:
+            self._kept.pop()
+        self._kept.append((at_ms, value))
+        while self._kept[0][0] < at_ms - self.span_ms:
+            self._kept.popleft()
+        return self._kept[0][1]
+
+
+@dataclass
+class Overloads:
+    """I1 and I5 on every node and phase.
+
+    An overload is forgiven as far as the other load has risen within the last 13.2 s (that is the time in
+    which chargers must make room), and while nothing charges there.  What exceeds this was caused by
+    charging.  And none may last longer than 13.2 s.
+    """
+
+    site: Site
+    _lowest: dict[tuple[str, int], Lowest] = field(default_factory=dict)
+    _since: dict[tuple[str, int], int] = field(default_factory=dict)
+    _told: set[tuple[str, int]] = field(default_factory=set)
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Check every node and phase."""
+        for node in self.site.nodes:
+            for p in range(3):
+                yield from self._one(look, node.id, p, node.limit_ma[p] / 1000)
+
+    def _one(self, look: Look, node: str, p: int, limit_a: float) -> Iterator[Violation]:
+        key, at = (node, p), look.at_ms
+        other, total = look.other_a[node][p], look.total_a[node][p]
+        risen = other - self._lowest.setdefault(key, Lowest(DOWN_MS)).take(at, other)
+        excess = total - limit_a - tolerance_a(limit_a)
+        if excess <= 0 or total - other < NOTHING_A:
+            self._since.pop(key, None)
+            self._told.discard(key)
+            return
+        lasts = at - self._since.setdefault(key, at)
+        where = f"{node} {PHASES[p]}"
+        if key in self._told:
+            return
+        if lasts > DOWN_MS:
+            self._told.add(key)
+            yield Violation(at, "I5", where, f"{total:.1f} A of {limit_a:g} A for {lasts / 1000:.1f} s")
+        elif excess > risen:
+            self._told.add(key)
+            says = f"{total:.1f} A of {limit_a:g} A, other load rose only {risen:.1f} A in {DOWN_MS / 1000} s"
+            yield Violation(at, "I1", where, says)
+
+
+@dataclass
+class Raises:
+    """I1 at the moment a setpoint is raised: what may be drawn and what else flows fits every limit.
+
+    A charger may draw the highest of its setpoint and what it still draws, on the phases that its vehicle
+    has.  Other load counts with the lowest of the last 3.2 s: the most favourable look that the
+    controller can have had.
+    """
+
+    site: Site
+    _told: dict[str, int | None] = field(default_factory=dict)
+    _lowest: dict[tuple[str, int], Lowest] = field(default_factory=dict)
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Check the nodes above every charger that was raised since the last look."""
+        other = {
+            (node.id, p): self._lowest.setdefault((node.id, p), Lowest(SEEN_MS)).take(
+                look.at_ms, look.other_a[node.id][p]
+            )
+            for node in self.site.nodes
+            for p in range(3)
+        }
+        for charger in self.site.chargers:
+            seen, before = look.chargers[charger.id], self._told.get(charger.id)
+            self._told[charger.id] = seen.told_ma
+            if seen.writes and seen.told_ma is not None and before is not None and seen.told_ma > before:
+                yield from self._raised(look, charger.id, other)
+
+    def _raised(self, look: Look, raised: str, other: dict[tuple[str, int], float]) -> Iterator[Violation]:
+        path = self.site.path(look.chargers[raised].node)
+        for node in self.site.nodes:
+            if node.id not in path:
+                continue
+            for p in range(3):
+                limit_a = node.limit_ma[p] / 1000
+                may_a = self._may_draw_a(look, node.id, p)
+                if may_a + other[node.id, p] > limit_a + tolerance_a(limit_a):
+                    says = f"raised to {look.chargers[raised].told_ma} mA: may draw {may_a:.1f} A beside"
+                    says += f" {other[node.id, p]:.1f} A of {limit_a:g} A"
+                    yield Violation(look.at_ms, "I1", f"{node.id} {PHASES[p]} {raised}", says)
+                    return
+
+    def _may_draw_a(self, look: Look, node: str, p: int) -> float:
+        may_a = 0.0
+        for charger in self.site.chargers:
+            seen = look.chargers[charger.id]
+            here = p in charger.phases[: seen.vehicle_phases] and node in self.site.path(charger.node)
+            if here:
+                may_a += max(told_a(seen, charger.fallback_ma), seen.site_a[p])
+        return may_a
+
+
+def told_a(seen: ChargerLook, fallback_ma: int) -> float:
+    """Return what a charger was told; its fallback where nobody has told it anything."""
+    return (seen.told_ma if seen.told_ma is not None else fallback_ma) / 1000
+
+
+@dataclass
+class Breakers:
+    """Would the quickest breaker that IEC 60898 allows have tripped?
+
+    Its lower edge: never below 1.13 times its rating; 1 h at 1.13, 1 s at 2.55, straight between them on
+    logarithmic axes; at once from 3 times on (magnetic, type B).  Wear adds up, and is forgotten
+    within an hour below 1.13.
+
+    Source: IEC 60898-1, table 7.
+    """
+
+    site: Site
+    wear: dict[tuple[str, int], float] = field(default_factory=dict)
+    _last_ms: int | None = None
+    _told: set[tuple[str, int]] = field(default_factory=set)
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Add this moment's wear on every breaker and phase."""
+        dt_s = (look.at_ms - self._last_ms) / 1000 if self._last_ms is not None else 0.0
+        self._last_ms = look.at_ms
+        for node in self.site.nodes:
+            for p in range(3):
+                key, ratio = (node.id, p), look.total_a[node.id][p] * 1000 / node.limit_ma[p]
+                trip_s = quickest_trip_s(ratio)
+                change = -dt_s / 3600 if trip_s is None else 1.0 if trip_s == 0 else dt_s / trip_s
+                self.wear[key] = max(0.0, self.wear.get(key, 0.0) + change)
+                if self.wear[key] >= 1 and key not in self._told:
+                    self._told.add(key)
+                    says = f"{ratio:.2f} times its rating: a quick breaker has tripped"
+                    yield Violation(look.at_ms, "breaker", f"{node.id} {PHASES[p]}", says)
+
+
+def quickest_trip_s(ratio: float) -> float | None:
+    """Return after how long the quickest lawful breaker trips; None is never."""
+    if ratio < 1.13:
+        return None
+    if ratio >= 3:
+        return 0.0
+    slope = math.log(3600 / 1) / math.log(2.55 / 1.13)
+    return float((2.55 / ratio) ** slope)
+
+
+@dataclass
+class Orders:
+    """I2: every setpoint on the wire is 0 or within [min, max]; and no charger exceeds its own maximum."""
+
+    site: Site
+    _above: set[str] = field(default_factory=set)
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Check writes and currents of every charger."""
+        for charger in self.site.chargers:
+            seen = look.chargers[charger.id]
+            for told in seen.writes:
+                if told.current_ma and not charger.min_ma <= told.current_ma <= charger.max_ma:
+                    says = f"told {told.current_ma} mA, lawful is 0 or {charger.min_ma}…{charger.max_ma}"
+                    yield Violation(told.at_ms, "I2", charger.id, says)
+            most = charger.max_ma / 1000
+            if max(seen.own_a) <= most + 0.1:
+                self._above.discard(charger.id)
+            elif charger.id not in self._above:
+                self._above.add(charger.id)
+                says = f"draws {max(seen.own_a):.1f} A, its own maximum is {most:g} A"
+                yield Violation(look.at_ms, "own maximum", charger.id, says)
+
+
+@dataclass
+class EventLimit:
+    """An event of the utility as the checker was told of it."""
+
+    start_ms: int
+    end_ms: int
+    limit_w: float
+    highest_w: float = 0.0
+    broken: bool = False
+
+
+@dataclass
+class Limits:
+    """The site's power stays below an event's limit from 13.2 s after its start to its end.
+
+    As with breakers, what other load has risen by within 13.2 s is forgiven, and so is other load alone.
+    """
+
+    site: Site
+    events: list[EventLimit] = field(default_factory=list)
+    _lowest: Lowest = field(default_factory=lambda: Lowest(DOWN_MS))
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Check the events that hold now."""
+        top = self.site.nodes[0].id
+        other_w = sum(a * v for a, v in zip(look.other_a[top], look.voltages_v, strict=True))
+        risen_w = other_w - self._lowest.take(look.at_ms, other_w)
+        charging = sum(look.total_a[top]) - sum(look.other_a[top]) > NOTHING_A
+        for event in self.events:
+            if not event.start_ms + DOWN_MS <= look.at_ms < event.end_ms:
+                continue
+            event.highest_w = max(event.highest_w, look.power_w)
+            seen_w = event.limit_w * (1 + CLASS_PCT / 100) + 3 * NOISE_A * look.voltages_v[0]
+            if look.power_w > seen_w + risen_w and charging and not event.broken:
+                event.broken = True
+                says = f"{look.power_w:.0f} W while an event limits to {event.limit_w:.0f} W"
+                yield Violation(look.at_ms, "I5", top, says)
+
+
+@dataclass
+class Loss:
+    """A meter that is silent, and how soon everything below it was told its fallback."""
+
+    meter: str
+    node: str
+    at_ms: int
+    told_ms: int | None = None
+    broken: bool = False
+
+
+@dataclass
+class Fallbacks:
+    """I3: 6 s after a meter fell silent all chargers below it are told no more than their fallback."""
+
+    site: Site
+    lost: list[Loss] = field(default_factory=list)
+    done: list[Loss] = field(default_factory=list)
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Check the meters that are silent now."""
+        for loss in self.lost:
+            above = [
+                f"{c.id} {look.chargers[c.id].told_ma} mA"
+                for c in self.site.chargers
+                if loss.node in self.site.path(c.node)
+                and (look.chargers[c.id].told_ma or 0) > c.fallback_ma
+                and not look.chargers[c.id].silent
+            ]
+            if not above and loss.told_ms is None:
+                writes = [w.at_ms for c in look.chargers.values() for w in c.writes]
+                loss.told_ms = max([*writes, loss.at_ms]) - loss.at_ms
+            elif above and look.at_ms - loss.at_ms > FALLBACK_MS and not loss.broken:
+                loss.broken = True
+                says = f"{FALLBACK_MS / 1000:g} s after {loss.meter} fell silent: {', '.join(above)}"
+                yield Violation(look.at_ms, "I3", loss.node, says)
+
+
+@dataclass
+class Hunger:
+    """A vehicle that wants energy is offered some within starved_ms.
+
+    The clock stands still where charging is not to be had: during events and while a meter is lost (told
+    by the checker), and for chargers in a fault.
+    """
+
+    starved_ms: int = STARVED_MS
+    paused: bool = False
+    _since: dict[str, tuple[str, float]] = field(default_factory=dict)  # charger -> vehicle, waited ms
+    _last_ms: int | None = None
+
+    def see(self, look: Look) -> Iterator[Violation]:
+        """Count how long each vehicle has waited."""
+        dt_ms = look.at_ms - self._last_ms if self._last_ms is not None else 0
+        self._last_ms = look.at_ms
+        for id, seen in look.chargers.items():
+            if not seen.hungry or seen.offered_a > 0:
+                self._since.pop(id, None)
+                continue
+            vehicle, waited = self._since.get(id, (seen.vehicle, 0.0))
+            before = waited if vehicle == seen.vehicle else 0.0
+            waited = before + (0 if self.paused else dt_ms)
+            self._since[id] = (seen.vehicle, waited)
+            if before <= self.starved_ms < waited:
+                yield Violation(look.at_ms, "I12", id, f"{seen.vehicle} has waited {waited / 1000:.0f} s")
+
+
+class Checker:
+    """All rules over one run."""
+
+    def __init__(self, site: Site, starved_ms: int = STARVED_MS) -> None:
+        self.site = site
+        self.limits, self.fallbacks, self.hunger = Limits(site), Fallbacks(site), Hunger(starved_ms)
+        self.checks: list[Check] = [
+            Overloads(site), Raises(site), Breakers(site), Orders(site),
+            self.limits, self.fallbacks, self.hunger,
+        ]  # fmt: skip
+        self.violations: list[Violation] = []
+        self.looks = 0
+
+    def event(self, start_ms: int, end_ms: int, limit_w: float) -> EventLimit:
+        """An event of the utility will limit the site."""
+        event = EventLimit(start_ms, end_ms, limit_w)
+        self.limits.events.append(event)
+        return event
+
+    def meter_lost(self, meter: str, at_ms: int) -> None:
+        """A meter has fallen silent."""
+        node = next(n.id for n in self.site.nodes if n.meter == meter)
+        self.fallbacks.lost.append(Loss(meter, node, at_ms))
+
+    def meter_back(self, meter: str) -> None:
+        """It answers again."""
+        gone = [loss for loss in self.fallbacks.lost if loss.meter == meter]
+        self.fallbacks.lost = [loss for loss in self.fallbacks.lost if loss.meter != meter]
+        self.fallbacks.done += gone
+
+    def see(self, look: Look) -> None:
+        """Take the next moment."""
+        self.looks += 1
+        active = any(e.start_ms <= look.at_ms < e.end_ms for e in self.limits.events)
+        self.hunger.paused = active or bool(self.fallbacks.lost)
+        for check in self.checks:
+            self.violations.extend(check.see(look))
