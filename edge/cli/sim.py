@@ -13,6 +13,7 @@ from edge.model.site import Charger, Meter, Site
 from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
 from edge.sim.control import Control
 from edge.sim.depot import CannotSimulate, Depot
+from edge.sim.judge import Judge, words
 from edge.sim.orders import BadOrder, Step, obey, read_scenario
 from edge.sim.servers import TcpServer
 from edge.sim.simulator import Simulator
@@ -37,6 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of loads, vehicles and meters (default 1)")
     parser.add_argument("--control", type=Path, metavar="SOCKET", help="take orders as JSON lines here")
     parser.add_argument("--no-traffic", action="store_true", help="no vehicles come by themselves")
+    parser.add_argument(
+        "--check", action="store_true", help="judge what flows; exit 1 if an invariant was broken"
+    )
     parser.add_argument("--json", action="store_true", help="say what listens where as one JSON document")
 
 
@@ -46,16 +50,25 @@ def run(args: argparse.Namespace) -> int:
         site = load(args.site)
         steps = read_scenario(args.scenario) if args.scenario else []
         depot = Depot(site, args.seed, not args.no_traffic)
-        asyncio.run(serve(depot, steps, args.control, args.json))
+        judge = Judge(depot) if args.check or args.control else None
+        asyncio.run(serve(depot, steps, judge, args.control, args.json))
     except (SiteUnreadable, SiteRefused, CannotSimulate, BadOrder) as error:
         raise CallError(str(error)) from error
-    return 0
+    found = judge.checker.violations if judge and args.check else []
+    for violation in found:
+        print(f"violation: {words(violation)}", file=sys.stderr)
+    return 1 if found else 0
 
 
-async def serve(depot: Depot, steps: list[Step], control_path: Path | None, as_json: bool) -> None:
+async def serve(
+    depot: Depot, steps: list[Step], judge: Judge | None, control_path: Path | None, as_json: bool
+) -> None:
     """Run the depot on its wires until SIGINT or SIGTERM."""
     simulator = Simulator(depot)
-    control = Control(control_path, depot) if control_path else None
+    control = None
+    if judge is not None:
+        simulator.listeners.append(judge.see)
+        control = Control(control_path, depot, judge.extra) if control_path else None
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -65,7 +78,7 @@ async def serve(depot: Depot, steps: list[Step], control_path: Path | None, as_j
         if control is not None:
             await control.start()
         tell(depot.site, simulator, as_json)
-        work = [asyncio.create_task(simulator.run()), asyncio.create_task(follow(depot, steps))]
+        work = [asyncio.create_task(simulator.run()), asyncio.create_task(follow(depot, judge, steps))]
         waiting = asyncio.create_task(done.wait())
         finished, _ = await asyncio.wait([work[0], waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in (*work, waiting):
@@ -78,12 +91,14 @@ async def serve(depot: Depot, steps: list[Step], control_path: Path | None, as_j
         await simulator.stop()
 
 
-async def follow(depot: Depot, steps: list[Step]) -> None:
+async def follow(depot: Depot, judge: Judge | None, steps: list[Step]) -> None:
     """Do what the scenario says, when it says it."""
     start = asyncio.get_running_loop().time()
     for step in steps:
         await asyncio.sleep(max(0.0, start + step.at_s - asyncio.get_running_loop().time()))
         try:
+            if judge is not None:
+                judge.extra({"do": step.do, "device": step.device})
             obey(depot, step)
             print(f"{step.at_s:g} s: {step.do} {step.device or step.node}".rstrip(), file=sys.stderr)
         except BadOrder as error:

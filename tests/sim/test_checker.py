@@ -99,11 +99,12 @@ def test_an_overload_that_lasts_is_not_forgiven():
     assert {where for _, where in run.broken} == {"main L1", "main L2", "main L3"}
 
 
-def test_an_overload_that_creeps_is_noticed_by_its_length():
-    run = Run().go(20, a=30.0, c=25.0)
-    for _ in range(200):  # 1 A/s: at every moment it has only just risen
+def test_an_overload_that_is_chased_but_never_caught_is_noticed_by_its_length():
+    run = Run().go(20, a=30.0, c=28.0)
+    run.other = 4.0
+    for _ in range(140):  # other load keeps rising, charging follows, 62 A remain
         run.other += 0.1
-        run.go(0.1)
+        run.go(0.1, c=run.drawn["c"] - 0.1)
     assert run.broken == [("I5", f"main L{p}") for p in (1, 2, 3)]
 
 
