@@ -113,7 +113,13 @@ def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
         where[drawn] = server.where
     drawn_devices: list[Meter | Charger] = [*site.meters, *site.chargers]
     devices = [
-        {"id": d.id, "driver": d.driver, "at": where[d.at.tcp or d.at.line], "unit": d.at.unit}
+        {
+            "id": d.id,
+            "is": "charger" if isinstance(d, Charger) else "meter",
+            "driver": d.driver,
+            "at": where[d.at.tcp or d.at.line],
+            "unit": d.at.unit,
+        }
         for d in drawn_devices
     ]
     if as_json:
