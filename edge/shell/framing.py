@@ -11,7 +11,7 @@ Source: Modbus Application Protocol V1.1b3, §6; Messaging on TCP/IP V1.0b, §3.
 
 import struct
 from binascii import a2b_hex
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from pymodbus.framer import FramerAscii, FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU
@@ -72,6 +72,9 @@ def words_of(question: Question, answer: bytes) -> Words:
     return struct.unpack_from(f">{question.count}H", answer, 2)
 
 
+Kind = Literal["tcp", "rtu", "ascii"]
+
+
 class Found(NamedTuple):
     """An answer in a buffer.  code: 0, or the Modbus exception; answer: function and data.
 
@@ -91,6 +94,7 @@ class OutOfStep(Exception):
 class Framing(Protocol):
     """How a question becomes bytes, and how its answer is told from everything else."""
 
+    kind: Kind
     serial: bool
 
     def frame(self, question: Question, transaction: int) -> bytes: ...
@@ -117,6 +121,7 @@ def _fits(pdu: bytes, question: Question) -> Found | None:
 class Tcp:
     """MBAP header, then function and data.  Transactions tell a late answer from ours."""
 
+    kind: Kind = "tcp"
     serial = False
 
     def __init__(self) -> None:
@@ -163,6 +168,7 @@ class Rtu:
     does not hide it, and its known size saves checking sums at every byte that comes in.
     """
 
+    kind: Kind = "rtu"
     serial = True
 
     def __init__(self) -> None:
@@ -223,6 +229,7 @@ class Ascii:
     Source of ">": ABL eMH1, as read in matfroh/abl_emh1_modbus.
     """
 
+    kind: Kind = "ascii"
     serial = True
 
     def __init__(self) -> None:

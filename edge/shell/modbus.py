@@ -152,6 +152,8 @@ class Wire:
         physical: bool = False,
     ) -> None:
         self.name = name
+        self.kind = framing.kind
+        self.serial = framing.serial
         self.tap: Tap | None = None
         self.echoes = False
         self._framing = framing
@@ -341,7 +343,7 @@ class Wire:
 
     def _without_echo(self, asked: _Open) -> bytes | None:
         """Return what came without our own question, or None while only that has come."""
-        if not self._framing.serial:
+        if not self.serial:
             return asked.buffer
         size = len(asked.frame)
         if asked.buffer.startswith(asked.frame):
@@ -366,12 +368,12 @@ class Wire:
             asked.counts.timeouts += 1
             self._silent_in_a_row += 1
             self._end(asked, Silent("no answer in time"))
-        if not self._framing.serial and self._silent_in_a_row >= SILENT_UNTIL_CLOSED:
+        if not self.serial and self._silent_in_a_row >= SILENT_UNTIL_CLOSED:
             self.close()
 
     def _owe(self, asked: _Open) -> None:
         """Remember that a serial device may still answer, and be silent as long as it may."""
-        if not self._framing.serial:
+        if not self.serial:
             return
         now = asyncio.get_running_loop().time()
         unit = asked.question.unit
@@ -387,7 +389,7 @@ class Wire:
         for unit, _ in self._framing.frames(data):
             if unit in self._owed:  # the late answer has come: no need to wait for it any longer
                 self._owed[unit] = self._quiet_until = now + self._gap_s
-            elif self._framing.serial:
+            elif self.serial:
                 self._owed[unit] = now + SETTLE_S
             if unit in self._counts:
                 self._counts[unit].errors += 1
