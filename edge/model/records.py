@@ -18,7 +18,9 @@ class Session(Kept, frozen=True):
     """A vehicle was there.  id is made by us: charger, boot and start; it never changes.
 
     end_wall_ms: None while it lasts.  energy_wh: by the charger's counter where it has one, else by
-    integration of its currents.  power_w_max: the highest power that was read.
+    integration of its power.  energy_source: "counter", "session counter" or "integrated".
+    counter_wh: that counter when the row was kept: what flows while the gateway is off is not lost.
+    charging_ms: power flowed.  starts: how often it began to.  power_w_max: the highest that was read.
     end_reason: "unplugged", "lost", "gateway off"; OCPI and EV-ChART words are made in edge/report.
     """
 
@@ -35,6 +37,7 @@ class Session(Kept, frozen=True):
     end_reason: str = ""
     error: str = ""
     vehicle: str = ""
+    counter_wh: int | None = None
 
 
 class PortInterval(Kept, frozen=True):

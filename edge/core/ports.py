@@ -1,0 +1,279 @@
+"""States of ports as they unfold: up, down, unknown, with cause and evidence, as intervals without gaps.
+
+    begin(restored, now_ms) -> Ports
+    step(ports, observations, now_ms, wall_ms, wall_trusted, power_lost) -> (Ports, rows to keep)
+
+    observed                                              state     cause
+    -----------------------------------------------------------------------------------------------
+    no mains at the main meter                            down      power        excluded: utility
+    charger silent while the gateway is healthy           down      comms
+    IEC 61851-1 state E or F                              down      fault
+    charger says that it is not operative                 down      unavailable
+    no vehicle                                            up        available
+    vehicle, at its full current                          up        in use
+    vehicle, less than it could use because of us         up        curtailed
+    answers, and cannot say its state                     unknown   state
+    gateway off                                           unknown   gateway off
+
+What counts as an outage is decided in report/uptime.py, not here: every change is kept as it was seen.
+
+Rule 1: durations are monotonic.  While nobody has set the wall clock nothing is kept; once it is set,
+        what was seen since the start is dated backwards from it.  So a machine without a clock of its own
+        loses nothing by starting, and dates nothing by guess.
+Rule 2: if the wall clock is set while we run, the interval ends and another begins: the two do not meet,
+        and the report takes time that no interval covers as unknown.
+Rule 3: "curtailed" is a matter of minutes: it comes and goes with every tick, and is taken up after
+        STEADY_MS only.  All other changes are kept at once.
+
+Source: 23 CFR 680.116(b) for what has to be told apart; the mapping is ours.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+
+from edge.core.observation import Observation
+from edge.model.flow import Restored
+from edge.model.records import Kept, PortInterval
+from edge.model.units import MINUTE_MS
+
+STEADY_MS = MINUTE_MS
+
+# A charger that has not answered yet gets this long before it is silent: connecting and recognising it.
+START_MS = 30_000
+
+# A wall clock that differs by more from the monotonic one has been set, and not only trimmed.
+CLOCK_SET_MS = 2_000
+
+# What was seen before the clock was set, at most, per port.
+UNDATED_MAX = 1_000
+
+UTILITY_OUT = "utility service interruption"
+
+UNKNOWN_UNTIL_SEEN = ("unknown", "gateway off")
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a port is in.  (state, cause) say whether two are the same; excluded and evidence go along."""
+
+    state: str
+    cause: str
+    excluded: str = ""
+    evidence: str = ""
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        return self.state, self.cause
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """An interval in monotonic time; until_ms None while it lasts."""
+
+    seen: Seen
+    from_ms: int
+    until_ms: int | None = None
+
+
+class Port(msgspec.Struct, frozen=True):
+    """A port.  now: the stretch that lasts.  undated: those before it that no row was kept of.
+
+    row: the row of `now`, None until the clock is trusted.  steady_ms: since when "curtailed" would be
+    another state than now; None if it is not.  answered: since the start of the daemon.
+    """
+
+    now: Stretch
+    undated: tuple[Stretch, ...] = ()
+    row: PortInterval | None = None
+    steady_ms: int | None = None
+    answered: bool = False
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """All ports.  before: their last rows from before the start, until the clock is trusted.
+
+    offset_ms: wall clock less monotonic clock, None until it was trusted once.
+    """
+
+    ports: dict[str, Port] = {}
+    before: dict[str, PortInterval] = {}
+    last_wall_ms: int | None = None
+    begun_ms: int = 0
+    offset_ms: int | None = None
+
+
+def begin(restored: Restored, now_ms: int) -> Ports:
+    """Take over the intervals that were open when the gateway last ran."""
+    rows = [row for row in restored.kept if isinstance(row, PortInterval) and row.end_wall_ms is None]
+    before = {row.port: row for row in sorted(rows, key=lambda row: row.start_wall_ms)}
+    return Ports({}, before, restored.last_wall_ms, now_ms)
+
+
+def current(ports: Ports, port: str) -> Seen | None:
+    """Return what a port is in now, None before the first tick."""
+    return ports.ports[port].now.seen if port in ports.ports else None
+
+
+def step(
+    ports: Ports,
+    observations: Iterable[Observation],
+    now_ms: int,
+    wall_ms: int,
+    wall_trusted: bool = True,
+    *,
+    power_lost: str = "",
+) -> tuple[Ports, list[Kept]]:
+    """Fold one tick.  power_lost: how the main meter shows that the mains are gone, "" while they are not.
+
+    Returns the new state, and the rows to keep in the order of happening.
+    """
+    rows: list[Kept] = []
+    folded = {seen.port: _fold(ports, seen, now_ms, power_lost) for seen in observations}
+    own = {**ports.ports, **folded}
+    ports = replace(ports, ports=own)
+    if wall_trusted:
+        jump_ms = 0 if ports.offset_ms is None else wall_ms - now_ms - ports.offset_ms
+        if ports.offset_ms is None:
+            rows += _gaps(ports, wall_ms - now_ms)
+            ports = replace(ports, offset_ms=wall_ms - now_ms, before={})
+        elif abs(jump_ms) > CLOCK_SET_MS:
+            ended, ports = _dated(_clock_set(ports, now_ms, jump_ms), began=False)
+            rows += ended
+            ports = replace(ports, offset_ms=wall_ms - now_ms)
+    changed, ports = _dated(ports)
+    return ports, rows + changed
+
+
+# --- what is seen -----------------------------------------------------------------------------------
+
+
+def classify(seen: Observation, power_lost: str = "") -> Seen:
+    """Return the state of a port by the table at the top of this file; the first that holds."""
+    return _trouble(seen, power_lost) or _use(seen)
+
+
+def _trouble(seen: Observation, power_lost: str) -> Seen | None:
+    if power_lost:
+        return Seen("down", "power", UTILITY_OUT, power_lost)
+    if not seen.online:
+        return Seen("down", "comms", "", seen.why or "no answer")
+    if seen.state in ("E", "F"):
+        return Seen("down", "fault", "", _words(seen))
+    if seen.available is False:
+        return Seen("down", "unavailable", "", "the charger says that it is not operative")
+    return None
+
+
+def _use(seen: Observation) -> Seen:
+    there = seen.vehicle_there
+    if there is None and not seen.flowing:
+        return Seen("unknown", "state", "", _words(seen))
+    if there is False:
+        return Seen("up", "available", "", _words(seen))
+    return Seen("up", "curtailed" if seen.curtailed else "in use", "", _words(seen))
+
+
+def _words(seen: Observation) -> str:
+    return f"state {seen.state}" + (f", {seen.error}" if seen.error else "")
+
+
+def _fold(ports: Ports, observation: Observation, now_ms: int, power_lost: str) -> Port:
+    """Return a port after one more look."""
+    port = ports.ports.get(observation.port)
+    answered = observation.online or (port is not None and port.answered)
+    seen = classify(observation, power_lost)
+    if not answered and not power_lost and now_ms - ports.begun_ms < START_MS:
+        seen = Seen(*UNKNOWN_UNTIL_SEEN, "", "not asked yet")
+    if port is None:
+        return Port(Stretch(seen, ports.begun_ms), answered=answered)
+    port = replace(port, answered=answered)
+    if seen.kind == port.now.seen.kind:
+        return replace(port, steady_ms=None)
+    if {seen.cause, port.now.seen.cause} == {"curtailed", "in use"}:
+        since_ms = now_ms if port.steady_ms is None else port.steady_ms
+        if now_ms - since_ms < STEADY_MS:
+            return replace(port, steady_ms=since_ms)
+        return _next(port, seen, since_ms)
+    return _next(port, seen, now_ms)
+
+
+def _next(port: Port, seen: Seen, from_ms: int) -> Port:
+    """End the stretch that lasts and begin another.  The oldest undated ones go beyond UNDATED_MAX."""
+    ended = replace(port.now, until_ms=from_ms)
+    undated = (*port.undated, ended)[-UNDATED_MAX:]
+    return replace(port, now=Stretch(seen, from_ms), undated=undated, steady_ms=None)
+
+
+# --- when it was ------------------------------------------------------------------------------------
+
+
+def _dated(ports: Ports, began: bool = True) -> tuple[list[Kept], Ports]:
+    """Return rows for what has ended and, if wanted, what began; nothing while there is no date."""
+    if ports.offset_ms is None:
+        return [], ports
+    rows: list[Kept] = []
+    own: dict[str, Port] = {}
+    for name, port in ports.ports.items():
+        row = port.row
+        for stretch in port.undated:
+            row = _row(name, stretch, ports.offset_ms, row)
+            rows.append(row)
+            row = None
+        if row is None and began:
+            row = _row(name, port.now, ports.offset_ms, None)
+            rows.append(row)
+        own[name] = replace(port, undated=(), row=row)
+    return rows, replace(ports, ports=own)
+
+
+def _row(name: str, stretch: Stretch, offset_ms: int, begun: PortInterval | None) -> PortInterval:
+    """Return a stretch as a row; `begun` is the row of its beginning where there was one."""
+    start_wall_ms = begun.start_wall_ms if begun else stretch.from_ms + offset_ms
+    row = PortInterval(
+        port=name,
+        start_wall_ms=start_wall_ms,
+        state=stretch.seen.state,
+        cause=stretch.seen.cause,
+        excluded=stretch.seen.excluded,
+        evidence=stretch.seen.evidence,
+    )
+    if stretch.until_ms is None:
+        return row
+    duration_ms = stretch.until_ms - stretch.from_ms
+    return replace(row, end_wall_ms=start_wall_ms + duration_ms, duration_ms=duration_ms)
+
+
+def _gaps(ports: Ports, offset_ms: int) -> list[Kept]:
+    """Return the rows from before the start with their ends, and what the gateway has not seen since."""
+    rows: list[Kept] = []
+    begun_wall_ms = ports.begun_ms + offset_ms
+    for name, row in ports.before.items():
+        off_wall_ms = max(row.start_wall_ms, min(ports.last_wall_ms or row.start_wall_ms, begun_wall_ms))
+        duration_ms = off_wall_ms - row.start_wall_ms
+        rows.append(replace(row, end_wall_ms=off_wall_ms, duration_ms=duration_ms))
+        if begun_wall_ms > off_wall_ms:
+            rows.append(
+                PortInterval(
+                    port=name,
+                    start_wall_ms=off_wall_ms,
+                    state="unknown",
+                    cause="gateway off",
+                    end_wall_ms=begun_wall_ms,
+                    duration_ms=begun_wall_ms - off_wall_ms,
+                    evidence="between two heartbeats",
+                )
+            )
+    return rows
+
+
+def _clock_set(ports: Ports, now_ms: int, jump_ms: int) -> Ports:
+    """End all stretches at the moment in which the clock was set, by the clock as it was before."""
+    told = f"clock set by {jump_ms / 1000:+.0f} s"
+    own = {}
+    for name, port in ports.ports.items():
+        if port.now.from_ms == now_ms:
+            own[name] = port
+            continue
+        again = replace(port.now.seen, evidence=f"{port.now.seen.evidence}; {told}")
+        own[name] = _next(port, again, now_ms)
+    return replace(ports, ports=own)
