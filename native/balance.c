@@ -383,58 +383,66 @@ static void foresee(const struct lb_node *node, const struct view *view, int64_t
     *sure = *sure > view->next ? *sure : view->next;
 }
 
-/* The highest level below `breaks` at which everything below a node still fits under
- * it.  The view is from `fits`, where it does; at `breaks` it does not. */
+/* Find the highest level below `breaks` at which everything below a node still fits, and
+ * the view from there.  `view` is from `fits`, where it does; at `breaks` it does not. */
 static int64_t full_between(const struct lb_site *site, const struct lb_work *work,
                             int32_t n, struct view *view, int64_t fits, int64_t breaks)
 {
-    int64_t seen = fits;
     for (int turn = 0;; turn++) {
         int64_t sure, about;
-        foresee(&site->node[n], view, seen, &sure, &about);
-        fits = sure;
-        if (breaks - fits <= 1) { return fits; }
-        /* Guess; go to what is sure, or if nothing steps before it, a step on; halve. */
-        int64_t half = fits + (breaks - fits) / 2;
-        int64_t on = fits == view->next ? fits + 1 : fits;
+        foresee(&site->node[n], view, fits, &sure, &about);
+        int64_t on = sure;
+        if (sure == view->next) {
+            /* nothing happens before it, so one level on is one event on */
+            fits = sure;
+            on = fits + 1;
+            if (on == breaks) { return fits; }
+        }
+        /* Guess; go to what is sure, or else an event on; halve. */
+        int64_t half = sure + (breaks - sure) / 2;
         int64_t level = turn % 3 == 0 ? about : turn % 3 == 1 ? on : half;
         if (level < on) { level = on; }
         if (level >= breaks) { level = half; }
         struct view other;
         if (fits_at(site, work, n, level, &other)) {
             *view = other;
-            seen = level;
+            fits = level;
         } else {
             breaks = level;
         }
     }
 }
 
-/* Find anew from which level on a branch is full.  If it fits beyond `other`, the level
- * of the branch that comes next, a bound will do the first time. */
+/* Find anew from which level on a branch is full, and what it carries then.  If it fits
+ * beyond `other`, the level of the branch that comes next, a bound will do at first. */
 static void find_level(const struct lb_site *site, struct lb_work *work, int32_t n,
                        int64_t other)
 {
     struct lb_branch *branch = &work->branch[n];
-    struct view view, end;
+    struct view view;
+    bool at_first = branch->stale == CHANGED;
+    branch->stale = FRESH;
+    if (all_within(&site->node[n], branch->most_ma)) {
+        branch->level = NEVER;
+        return;
+    }
     int64_t fits = branch->level;
     int64_t breaks = other < LEVEL_END ? other + 1 : LEVEL_END;
     if (fits_at(site, work, n, breaks, &view)) {
-        int64_t sure, about;
-        foresee(&site->node[n], &view, breaks, &sure, &about);
         fits = breaks;
         breaks = LEVEL_END;
-        if (branch->stale == CHANGED && sure < LEVEL_END) {
-            branch->stale = BOUNDED;
+        if (at_first) {
+            int64_t sure, about;
+            foresee(&site->node[n], &view, fits, &sure, &about);
             branch->level = sure;
+            branch->stale = BOUNDED;
             return;
         }
     } else {
         look(work, n, fits, &view);
     }
-    bool never = breaks == LEVEL_END && fits_at(site, work, n, LEVEL_END, &end);
-    branch->stale = FRESH;
-    branch->level = never ? NEVER : full_between(site, work, n, &view, fits, breaks);
+    branch->level = full_between(site, work, n, &view, fits, breaks);
+    for (int m = 0; m < 8; m++) { branch->live_ma[m] = view.ma[m]; }
 }
 
 /// The queue of branches, a heap by level ///
@@ -493,6 +501,7 @@ static void stop(const struct lb_site *site, struct lb_work *work, struct lb_slo
     slot->rising = 0;
     for (int32_t n = slot->node; n >= 0; n = site->node[n].parent) {
         work->branch[n].fixed_ma[slot->phases] += ma;
+        work->branch[n].most_ma[slot->phases] -= slot->top_ma - ma;
         work->branch[n].stale = CHANGED;
     }
     answer(grants, slot->charger, ma, ma == slot->top_ma ? LB_AT_MAX : LB_HELD, node, phase);
@@ -534,7 +543,7 @@ static void step_or_stop(const struct lb_site *site, struct lb_work *work,
         }
     }
     for (int32_t n = slot->node; n >= 0; n = site->node[n].parent) {
-        work->branch[n].live_ma[slot->phases] += slot->step_ma;
+        if (work->branch[n].full) { work->branch[n].live_ma[slot->phases] += slot->step_ma; }
     }
 }
 
@@ -563,11 +572,7 @@ static void settle(const struct lb_site *site, struct lb_work *work, int64_t lev
                    struct lb_grants *grants)
 {
     for (int32_t f = 0; f < work->full_count; f++) {
-        int32_t n = work->full[f];
-        struct view view;
-        look(work, n, level, &view);
-        for (int m = 0; m < 8; m++) { work->branch[n].live_ma[m] = view.ma[m]; }
-        work->branch[n].full = 1;
+        work->branch[work->full[f]].full = 1;
     }
     int32_t tied = find_tied(work, level);
     for (int32_t t = 0; t < tied; t++) {
@@ -653,18 +658,18 @@ static void queue_branches(const struct lb_site *site, struct lb_work *work, int
                 branch->first = s;
                 branch->level = 0;
                 branch->stale = CHANGED;
-                for (int m = 0; m < 8; m++) { branch->live_ma[m] = branch->fixed_ma[m]; }
+                for (int m = 0; m < 8; m++) { branch->most_ma[m] = branch->fixed_ma[m]; }
                 work->full[work->full_count++] = n;
             }
             branch->last = s + 1;
             branch->fixed_ma[slot->phases] -= slot->min_ma;
-            branch->live_ma[slot->phases] += slot->top_ma - slot->min_ma;
+            branch->most_ma[slot->phases] += slot->top_ma - slot->min_ma;
         }
     }
     work->queue_count = 0;
     for (int32_t f = 0; f < work->full_count; f++) {
         int32_t n = work->full[f];
-        if (!all_within(&site->node[n], work->branch[n].live_ma)) { enqueue(work, n); }
+        if (!all_within(&site->node[n], work->branch[n].most_ma)) { enqueue(work, n); }
     }
 }
 

@@ -105,6 +105,7 @@ struct lb_slot {
 
 struct lb_branch {
     int64_t fixed_ma[8];  /* grants below that no longer change, by phases             */
+    int64_t most_ma[8];   /* all grants below if whatever still rises went to its max  */
     int64_t live_ma[8];   /* all grants below at the level at which the branch is full */
     int64_t level;        /* it becomes full here, or later when stale                 */
     int32_t before;       /* nodes before it, walking the tree branch by branch        */
