@@ -58,12 +58,12 @@ static int check_charger(const struct lb_site *site, const struct lb_charger *ch
     return LB_OK;
 }
 
-/* The nodes on the way from `n` to the site.  Parents come before their children, so
- * this ends; past LB_DEPTH it need not count on. */
+/* The nodes on the way from `n` to the site.  All before `n` have been checked, so there
+ * are at most LB_DEPTH + 1. */
 static int depth_of(const struct lb_site *site, int32_t n)
 {
     int depth = 0;
-    for (; n >= 0 && depth <= LB_DEPTH; n = site->node[n].parent) { depth++; }
+    for (; n >= 0; n = site->node[n].parent) { depth++; }
     return depth;
 }
 
@@ -186,10 +186,9 @@ static void product(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low)
 
 /* Is the phasor sum at most the limit?  With a and c from the two sides and w straight:
  * a^2 + c^2 + ac + w^2 + sqrt(3) (a + c) w <= limit^2, exactly, by squaring once more.
- * All are at most LB_PHASOR_MAX together. */
+ * All three together are above the limit and at most LB_PHASOR_MAX. */
 static bool phasor_within(int64_t a, int64_t c, int64_t w, int64_t limit)
 {
-    if (a + c + w <= limit) { return true; }
     int64_t rest = limit * limit - a * a - c * c - a * c - w * w;
     if (rest < 0) { return false; }
     uint64_t cross = (uint64_t)((a + c) * w);

@@ -134,9 +134,9 @@ def is_fair(tree: Tree, ask: Ask, where: tuple[str, int], grants: Mapping[str, i
     elif len({other.step_ma for other in others}) > 1:
         left = ask.step_ma
     for other in others:
-        if grants[other.id] <= other.min_ma or other is ask:
+        if grants[other.id] - other.min_ma <= left or other is ask:
             continue
-        if other.priority > ask.priority and grants[other.id] - other.min_ma > left:
+        if other.priority > ask.priority:
             return False
         step_below = Fraction(grants[other.id] - other.step_ma - left, other.weight)
         if other.priority == ask.priority and step_below > level:
