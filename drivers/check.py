@@ -112,8 +112,12 @@ def _steps(bad: Bad, table: Table) -> None:
         setting = table.settings.get(step.setting)
         if setting is None:
             raise bad(where, f"{step.setting!r} is no row of write")
-        if setting.memory == "kept" and where not in ("[setup] commission",):
-            raise bad(where, f"{step.setting!r} wears out: it may only be written in commission (I9)")
+        differs = where == "[setup] arm" and step.only_when is not None
+        if setting.memory == "kept" and where != "[setup] commission" and not differs:
+            raise bad(
+                where,
+                f"{step.setting!r} wears out: expected it in commission, or in arm with a condition (I9)",
+            )
         if step.what in ("current", "fallback") and setting.dimension not in ("ma", "w"):
             raise bad(where, f"{step.setting!r} is not in A or W")
         if step.what == "time" and setting.dimension != "ms":

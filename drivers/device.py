@@ -15,15 +15,13 @@ Rule 3: the only state is what recognise() and refuse() have learned; forget() d
 """
 
 from collections.abc import Mapping
-from typing import Literal
-
-import msgspec
 
 from drivers import plan, quirks, reading, writing
 from drivers.condition import Value
 from drivers.reading import Placed
 from drivers.registers import Order
-from drivers.table import Fallback, Point, Step, Supervised, Table
+from drivers.table import Point, Step, Table
+from drivers.terms import NotRecognised, Pacing, Poll, Supervision
 from drivers.wire import Read, Replies, Write
 from drivers.writing import Asked, NotAllowed, Placing
 from edge.model.quantities import BY_KEY
@@ -31,57 +29,8 @@ from edge.model.quantities import BY_KEY
 __all__ = ["Device", "NotAllowed", "NotRecognised", "Pacing", "Poll", "Supervision"]
 
 
-class NotRecognised(Exception):
-    """The device is not of this family, or did not answer.  expected, found: in words."""
-
-    def __init__(self, driver: str, expected: str, found: str) -> None:
-        super().__init__(f"is no {driver}: expected {expected}; found {found}")
-        self.expected, self.found = expected, found
-
-
-class Poll(msgspec.Struct, frozen=True):
-    """Reads that belong together.  every_ms: the period at which they are wanted."""
-
-    name: Literal["fast", "slow"]
-    reads: tuple[Read, ...]
-    every_ms: int
-
-
-class Pacing(msgspec.Struct, frozen=True):
-    """What the device bears; the bus master keeps to it.  0 is no limit (timeout: the line's own)."""
-
-    gap_ms: int
-    read_every_ms: int
-    write_every_ms: int
-    change_every_ms: int
-    timeout_ms: int
-    clients: int
-    connection_s: int
-    idle_s: int
-
-
-class Supervision(msgspec.Struct, frozen=True):
-    """How the device notices that we are silent.
-
-    every_ms: keep_alive() is due at least this often, at most half of time_ms; 0 for never.
-    time_ms: the device's time, 0 for unknown.  fallback: what becomes of the current then.
-    """
-
-    kind: Supervised
-    every_ms: int
-    time_ms: int
-    fallback: Fallback
-
-
 # A watchdog whose time nobody knows is fed this often.
 UNKNOWN_TIME_EVERY_MS = 2_000
-
-# The lowest voltage at which a setpoint in watts may become amperes: nominal less 10 %.
-# Source: EN 50160, 4.2.2.
-LOWEST_VOLTAGE_PERCENT = 90
-
-# From here on a phase counts as used by the vehicle.
-PHASE_IN_USE_MA = 1_000
 
 
 class Device:
@@ -147,7 +96,7 @@ class Device:
         if self.table.connectors.count and isinstance(count, int) and count < self.connector:
             raise NotRecognised(self.table.name, f"connector {self.connector}", f"{count} connectors")
         self._known = found.values
-        self._absent = {p.point.key for p in self._placed() if _wholly_refused(p, replies)}
+        self._absent = {p.point.key for p in self._placed() if p.is_refused(replies)}
         self.recognised = True
         return _public(found.values)
 
@@ -180,7 +129,7 @@ class Device:
         Its rows are then read one by one; a row that is refused alone is read no more.
         Returns whether the polls have changed.
         """
-        rows = [p for p in self._placed() if _covers(read, p)]
+        rows = [p for p in self._placed() if p.within(read)]
         if len({p.read() for p in rows}) > 1:
             fresh = {p.point.row for p in rows} - self._alone
             self._alone |= fresh
@@ -243,6 +192,22 @@ class Device:
         """Return what an electrician writes once: settings in memory that wears out."""
         steps = _given(self.table.commission, fallback_ma, supervision_ms)
         return self._writes(steps, fallback_ma, supervision_ms)
+
+    def armed(self, seen: Mapping[str, Value], fallback_ma: int = 0, supervision_ms: int = 0) -> bool | None:
+        """Say whether readings show what arm() writes; None where they do not tell.
+
+        False: the device has restarted or somebody else has written; arm() again.
+        """
+        told: bool | None = None
+        for write in self.arm(fallback_ma, supervision_ms):
+            setting = writing.find(self.table, write, self._at)
+            shown = seen.get(setting.read_back) if setting and setting.read_back else None
+            if setting is None or shown is None:
+                continue
+            if shown != writing.worth(setting, write.words, self._known):
+                return False
+            told = True
+        return told
 
     def set_current(self, current_ma: int, seen: Mapping[str, Value] | None = None) -> list[Write]:
         """Return the writes for a setpoint: 0 pauses, anything else is rounded down to a lawful one.
@@ -350,6 +315,9 @@ class Device:
         """Say what a Modbus exception of this device means."""
         return self.table.exceptions.get(exception, _EXCEPTIONS.get(exception, f"exception {exception}"))
 
+    def _watts(self, current_ma: int, seen: Mapping[str, Value] | None = None) -> int:
+        return writing.watts(self.table.control, current_ma, self._phases, self._voltage_v, seen or {})
+
     def _writes(
         self,
         steps: tuple[Step, ...],
@@ -365,30 +333,16 @@ class Device:
             current_ma,
             fallback_ma,
             time_ms,
-            watts=self._watts(current_ma, seen or {}),
-            fallback_watts=self._watts(fallback_ma, {}),
+            watts=self._watts(current_ma, seen),
+            fallback_watts=self._watts(fallback_ma),
         )
         return writing.writes(self.table, steps, self._at, asked, known)
-
-    def _watts(self, current_ma: int, seen: Mapping[str, Value]) -> int:
-        """Return the power that is never more than the current, at the lowest voltage; rounded down."""
-        phases = self._phases
-        control = self.table.control
-        if control and control.phases == "seen":
-            used = [k for k in ("current_l1_ma", "current_l2_ma", "current_l3_ma") if _amps(seen, k)]
-            phases = len(used) or min(control.unseen_phases, phases)
-        return current_ma * phases * self._voltage_v * LOWEST_VOLTAGE_PERCENT // 100_000
 
 
 _EXCEPTIONS = {
     1: "illegal function", 2: "illegal address", 3: "illegal value", 4: "device failure",
     5: "acknowledge", 6: "busy", 8: "memory parity", 10: "gateway path", 11: "gateway target silent",
 }  # fmt: skip
-
-
-def _amps(seen: Mapping[str, Value], key: str) -> bool:
-    value = seen.get(key)
-    return isinstance(value, int) and value >= PHASE_IN_USE_MA
 
 
 def _given(steps: tuple[Step, ...], fallback_ma: int, time_ms: int) -> tuple[Step, ...]:
@@ -408,18 +362,3 @@ def _told(names: set[str], found: reading.Values) -> str:
         value = "refused" if name in found.refused else found.values.get(name, "no answer")
         parts.append(f"{name} {value!r}" if isinstance(value, str) else f"{name} {value}")
     return ", ".join(parts)
-
-
-def _covers(read: Read, placed: Placed) -> bool:
-    count = placed.point.type.count
-    return (
-        read.unit == placed.unit
-        and read.space == placed.point.group.space
-        and read.address <= placed.address
-        and placed.address + count <= read.end
-    )
-
-
-def _wholly_refused(placed: Placed, replies: Replies) -> bool:
-    words = placed.words(replies)
-    return placed.point.group.optional and isinstance(words, int)

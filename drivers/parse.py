@@ -139,13 +139,14 @@ def _points(top: Section, defaults: Defaults) -> tuple[Point, ...]:
 def _group(section: Section, n: int) -> Group:
     space: Space = section.pick("space", ("holding", "input", "coil", "discrete"))
     every: Every = section.pick("every", get_args(Every))
+    unit = section.take("unit", int) if section.has("unit") else None
     return Group(
         number=n,
         what=section.take("what", str, ""),
         space=space,
         every=every,
-        unit=section.take("unit", int) if section.has("unit") else None,
-        station=section.take("station", bool, False) or section.has("unit"),
+        unit=unit,
+        station=section.take("station", bool, False) or unit is not None,
         optional=section.take("optional", bool, False),
         single=section.take("single", bool, False),
         when=_condition(section, "when"),

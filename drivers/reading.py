@@ -27,19 +27,29 @@ class Placed:
 
     def words(self, replies: Replies) -> Words | int | None:
         """Return its registers, the exception code that came instead, or None."""
-        space, count = self.point.group.space, self.point.type.count
+        count = self.point.type.count
         refused: int | None = None
         for read, reply in replies.items():
-            if read.unit != self.unit or read.space != space:
+            if not self.within(read):
                 continue
             offset = self.address - read.address
-            if offset < 0 or offset + count > read.count:
-                continue
             if isinstance(reply, int):
                 refused = reply
             elif len(reply) >= offset + count:
                 return reply[offset : offset + count]
         return refused
+
+    def within(self, read: Read) -> bool:
+        """Say whether a read fetches this row."""
+        return (
+            (read.unit, read.space) == (self.unit, self.point.group.space)
+            and read.address <= self.address
+            and self.address + self.point.type.count <= read.end
+        )
+
+    def is_refused(self, replies: Replies) -> bool:
+        """Say whether this row is optional and the device has refused it."""
+        return self.point.group.optional and isinstance(self.words(replies), int)
 
     def read(self) -> Read:
         """Return the read that fetches this row alone."""

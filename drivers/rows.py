@@ -172,6 +172,7 @@ def setting(section: Section, row: Any, top: Defaults) -> Setting:
     if (kind.name == "bit") != (function in (5, 15)):
         raise section.bad("function", f"{function} and type {kind} do not fit: coils are bits")
     accepts, raw = _accepts(options, one)
+    other_unit = options.take("unit", int) if options.has("unit") else None
     made = Setting(
         row=section.name,
         name=name,
@@ -187,8 +188,8 @@ def setting(section: Section, row: Any, top: Defaults) -> Setting:
         swap=options.pick("bytes", ("big", "little"), "little" if top.swap else "big") == "little",
         memory=options.pick("memory", ("volatile", "kept"), "volatile"),
         read_back=options.take("read_back", str, ""),
-        unit=options.take("unit", int) if options.has("unit") else None,
-        station=options.take("station", bool, False),
+        unit=other_unit,
+        station=options.take("station", bool, False) or other_unit is not None,
         when=_when(options),
         unit_if=tuple(
             (c, options.read("unit_if", lambda u: factor(u, dimension), u)) for c, u in _unit_if(options)

@@ -9,10 +9,18 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from drivers import registers
-from drivers.condition import Condition, Value
+from drivers.condition import Value
 from drivers.scale import nearest
-from drivers.table import Setting, Step, Table
+from drivers.table import Control, Setting, Step, Table
 from drivers.wire import Words, Write
+from edge.model.quantities import CURRENT_KEYS
+
+# The lowest voltage at which a setpoint in watts may become amperes: nominal less 10 %.
+# Source: EN 50160, 4.2.2.
+LOWEST_VOLTAGE_PERCENT = 90
+
+# From here on a phase counts as used by the vehicle.
+PHASE_IN_USE_MA = 1_000
 
 
 class NotAllowed(ValueError):
@@ -51,13 +59,21 @@ def writes(
     return [
         _write(table, step, at, asked, known)
         for step in steps
-        if _due(step.only_when, known) and _due(table.settings[step.setting].when, known)
+        if _due(step, table.settings[step.setting], known)
     ]
 
 
-def _due(condition: Condition | None, known: Mapping[str, Value]) -> bool:
-    """Say whether a step is due: unless its condition is known not to hold."""
-    return condition is None or condition.holds(known) is not False
+def _due(step: Step, setting: Setting, known: Mapping[str, Value]) -> bool:
+    """Say whether a step is due: unless a condition is known not to hold.
+
+    What wears out is written only if its condition is known to hold.
+    """
+    if setting.when and setting.when.holds(known) is False:
+        return False
+    if step.only_when is None:
+        return True
+    holds = step.only_when.holds(known)
+    return holds is True or (holds is None and setting.memory == "volatile")
 
 
 def _write(table: Table, step: Step, at: Placing, asked: Asked, known: Mapping[str, Value]) -> Write:
@@ -118,6 +134,21 @@ def accepts(setting: Setting, words: Words, known: Mapping[str, Value]) -> bool:
     # The float just below 6 A is still 6 A: a hundredth of a mA of room.
     room = Fraction(1, 100) if setting.type.is_float else Fraction(0)
     return any(low - room <= value <= high for low, high in setting.accepts)
+
+
+def watts(
+    control: Control | None, current_ma: int, phases: int, voltage_v: int, seen: Mapping[str, Value]
+) -> int:
+    """Return the power that never is more than a current, at the lowest voltage; W, rounded down.
+
+    phases: conductors that the device is wired to.  seen: readings, to count those that the vehicle uses
+    where the table wants that.
+    """
+    if control and control.phases == "seen":
+        currents = [seen.get(key) for key in CURRENT_KEYS]
+        used = sum(isinstance(ma, int) and ma >= PHASE_IN_USE_MA for ma in currents)
+        phases = used or min(control.unseen_phases, phases)
+    return current_ma * phases * voltage_v * LOWEST_VOLTAGE_PERCENT // 100_000
 
 
 def find(table: Table, write: Write, at: Placing) -> Setting | None:

@@ -5,6 +5,7 @@ import pytest
 from drivers.device import Device, NotRecognised
 from drivers.wire import Read, Replies
 from edge.model.quantities import BY_KEY
+from tests.contracts.bank import Bank
 from tests.drivers import golden
 
 
@@ -24,6 +25,16 @@ class DeviceContract:
 
     def reads(self, device: Device) -> list[Read]:
         return [read for poll in device.polls() for read in poll.reads]
+
+    def test_its_own_reads_find_what_the_golden_look_shows(self) -> None:
+        file = golden.load(self.name)
+        bank = Bank(file)
+        device = file.device(recognised=False)
+        bank.recognise(device)
+        look = next(p for p in file.parts if p.title == "read")
+        seen = device.decode(bank.look(device))
+        assert {k: seen.get(k) for k in look.readings} == look.readings
+        assert not set(look.absent) & set(seen)
 
     def test_silence_and_refusals_are_not_recognised(self) -> None:
         stranger = golden.load(self.name).device(recognised=False)
