@@ -12,9 +12,11 @@ import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 
+from drivers import library
+from drivers.table import BadTable, Table
 from edge.core import fallback
 from edge.core.fallback import NodeProof
-from edge.model.site import Site
+from edge.model.site import Charger, Site
 from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, IEC_61851_MIN_MA, PHASE_NAMES, PHASES, amps_text
 from edge.shell import tarifffile
 from edge.shell.siteread import Problem, Row, Rows, nearest, shown
@@ -232,13 +234,70 @@ def _files(rows: Rows, folder: Path) -> Iterator[Problem]:
 
 
 def _drivers(rows: Rows) -> Iterator[Problem]:
-    """Drivers are in the library, of the right kind, and on a transport that they have."""
-    return iter(())
+    """Drivers are in the library, of the right kind, with the transport, and take the currents."""
+    known = library.names()
+    framing = {
+        row.values["id"]: row.values.get("framing", "rtu") for row in rows["line"] if "id" in row.values
+    }
+    for name in DEVICE_TABLES:
+        for row in rows[name]:
+            driver = row.values.get("driver")
+            if driver is None:
+                continue
+            if driver not in known:
+                told = f"is not in the device library {nearest(driver, known)}"
+                yield problem(row, "driver", f"{told}; see: depot devices", driver)
+                continue
+            try:
+                table = library.load(driver)
+            except BadTable as error:
+                yield problem(row, "driver", f"its table cannot be used: {error}", driver)
+                continue
+            yield from _device(row, name, table, framing)
+
+
+def _device(row: Row, name: str, table: Table, framing: dict[str, str]) -> Iterator[Problem]:
+    """One device against its family's table."""
+    if (name == "meter") != (table.kind == "meter"):
+        yield problem(row, "driver", f"is a {table.kind.replace('_', ' ')}, expected a {name}", table.name)
+        return
+    key = "tcp" if "tcp" in row.values else "line"
+    type_ = "tcp" if key == "tcp" else framing.get(row.values.get("line", ""), "")
+    has = sorted({transport.type for transport in table.transports})
+    if type_ and type_ not in has:
+        yield problem(row, key, f"{table.name} has no Modbus {type_}; it has {', '.join(has)}")
+    if name == "charger":
+        yield from _device_currents(row, table)
+
+
+def _device_currents(row: Row, table: Table) -> Iterator[Problem]:
+    """What the installer allows is within what the device takes."""
+    if table.control is None:
+        yield problem(row, "driver", "cannot be told a current, expected a charger that can", table.name)
+        return
+    low, high = table.control.min_ma, table.control.max_ma
+    own_low, own_high = row.values.get("min_ma", IEC_61851_MIN_MA), row.values.get("max_ma")
+    if own_low < low:
+        told = f"{amps_text(own_low)}: {table.name} takes no less than {amps_text(low)}"
+        yield problem(row, "min_a", told)
+    if own_high is not None and own_high > high:
+        told = f"{amps_text(own_high)}: {table.name} takes no more than {amps_text(high)}"
+        yield problem(row, "max_a", told)
 
 
 def falls_to(site: Site) -> dict[str, int]:
-    """Return what each charger draws at most when we are silent, by id."""
-    return {charger.id: charger.fallback_ma for charger in site.chargers}
+    """Return what each charger draws at most when we are silent, by id.
+
+    One that does not supervise us keeps its last setpoint, which may have been its maximum.
+    """
+    return {
+        charger.id: charger.fallback_ma if _supervises(charger) else charger.max_ma
+        for charger in site.chargers
+    }
+
+
+def _supervises(charger: Charger) -> bool:
+    return library.load(charger.driver).supervision.kind != "none"
 
 
 # --- fallback ---------------------------------------------------------------------------------------
@@ -251,21 +310,33 @@ def prove(site: Site, rows: Rows, problems: list[Problem]) -> list[NodeProof]:
     by_id = {row.values["id"]: row for row in rows["node"]}
     for node in proof:
         row = by_id[node.node]
+        blind = [
+            charger.id
+            for charger in site.chargers
+            if node.node in site.path(charger.node) and not _supervises(charger)
+        ]
         for phase in PHASES:
             if node.spare_ma[phase] < 0:
-                problems.append(problem(row, "limit_a", _does_not_fit(node, phase)))
+                problems.append(problem(row, "limit_a", _does_not_fit(node, phase, blind)))
         if node.spare_w is not None and node.spare_w < 0:
             problems.append(problem(row, "limit_kw", _too_many_watts(site, node)))
     return proof
 
 
-def _does_not_fit(node: NodeProof, phase: int) -> str:
+def _does_not_fit(node: NodeProof, phase: int, blind: list[str]) -> str:
     other, falls, limit = node.other_ma[phase], node.fallback_ma[phase], node.limit_ma[phase]
     return (
         f"{PHASE_NAMES[phase]}: fallback currents do not fit: other load {amps_text(other)} + fallback of "
         f"{_count(node.chargers)} {amps_text(falls)} = {amps_text(other + falls)}, expected at most "
-        f"{amps_text(limit)}; lower fallback_a (0 pauses), or raise what is too small"
+        f"{amps_text(limit)}; lower fallback_a (0 pauses){_blind(blind)}"
     )
+
+
+def _blind(chargers: list[str]) -> str:
+    """Return which chargers below count with their maximum, in words."""
+    if not chargers:
+        return ""
+    return f"; {', '.join(chargers)} cannot supervise us and count with max_a: lower it, as in the device"
 
 
 def _too_many_watts(site: Site, node: NodeProof) -> str:

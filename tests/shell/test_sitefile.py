@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from drivers import library
+from drivers.table import Supervision
 from edge.model.site import Address, Policy
 from edge.shell import sitefile
 from edge.shell.sitefile import SiteRefused, SiteUnreadable
@@ -233,3 +236,20 @@ def test_a_limit_in_watts_holds_them_at_the_highest_voltage(tmp_path, limit_kw, 
 def test_a_single_phase_charger_counts_on_its_own_phase_only(tmp_path):
     examined = broken(tmp_path, ("fallback_a = 0", "fallback_a = 16"))
     assert examined.proof[1].fallback_ma == (6_000, 22_000, 6_000)
+
+
+def test_a_charger_that_does_not_supervise_us_counts_with_its_maximum(tmp_path, monkeypatch):
+    """bay-3 falls to 8 A in the good file; without supervision it may stay at its 16 A."""
+
+    def load(name):
+        table = library_load(name)
+        blind = name == "heidelberg_energy_control"
+        return replace(table, supervision=Supervision("none")) if blind else table
+
+    library_load = library.load
+    monkeypatch.setattr(library, "load", load)
+    examined = broken(tmp_path, ("limit_a = 100", "limit_a = 61"))
+    assert examined.proof[0].fallback_ma == (22_000, 22_000, 22_000)
+    told = [str(problem) for problem in examined.problems]
+    assert len(told) == 2, "L1 and L2 with 40 A of other load; 35.5 A on L3 leaves room"
+    assert "bay-3 cannot supervise us and count with max_a: lower it" in told[0]
