@@ -107,6 +107,7 @@ def _from_store(args: argparse.Namespace, no_daemon: str) -> Why | None:
     if args.at is None:
         raise CallError(f"{no_daemon}; --at TIME looks it up in the store")
     now_ms = _now_ms()
+    print(f"depot: no daemon runs: from {path}, in this machine's time zone", file=sys.stderr)
     try:
         store = Store(path, read_only=True)
         try:

@@ -6,7 +6,7 @@ site, HH:MM; energy is in kWh; days are `daily`, `mon-fri`, `sat,sun`.
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
 import msgspec
 
@@ -15,7 +15,7 @@ from edge.shell.answers import DeskError, UnknownError
 from edge.shell.words import minutes
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 GROUPS: dict[str, Days] = {
     "daily": EVERY_DAY,
     "weekdays": EVERY_DAY[:5],
@@ -143,18 +143,18 @@ def _need(need_kwh: str | int | float) -> int:
     # Up, not down: a vehicle that needs 37.5001 kWh is not ready with less.
     if not need_wh.is_finite() or not 0 < need_wh <= NEED_WH_MAX:
         raise DeskError(f"need: {need_kwh!r}: {expected}")
-    return int(-(-need_wh // 1))
+    return int(need_wh.to_integral_value(ROUND_CEILING))
 
 
 def _days(text: str) -> Days:
     picked: set[str] = set()
     for part in text.lower().replace("–", "-").split(","):
-        first, _, last = part.strip().partition("-")
-        if first in GROUPS and not last:
+        first, dash, last = part.strip().partition("-")
+        if first in GROUPS and not dash:
             picked.update(GROUPS[first])
-        elif first in EVERY_DAY and (not last or last in EVERY_DAY):
+        elif first in EVERY_DAY and (not dash or last in EVERY_DAY):
             start = EVERY_DAY.index(first)
-            end = EVERY_DAY.index(last) if last else start
+            end = EVERY_DAY.index(last) if dash else start
             picked.update(EVERY_DAY[(start + n) % 7] for n in range((end - start) % 7 + 1))
         else:
             raise DeskError(

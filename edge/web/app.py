@@ -26,7 +26,7 @@ from litestar.config.compression import CompressionConfig
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.params import Parameter
+from litestar.params import FromPath, Parameter
 from litestar.response import Stream
 
 from edge.shell.answers import (
@@ -117,7 +117,7 @@ def app(desk: Desk) -> Litestar:
         return day(desk.status())
 
     @get("/static/{name:str}", include_in_schema=False)
-    async def static(name: str, request: Request) -> Response[bytes]:  # type: ignore[type-arg]
+    async def static(name: FromPath[str], request: Request) -> Response[bytes]:  # type: ignore[type-arg]
         asset = kept.get(name)
         if asset is None:
             raise UnknownError(f"there is no file {name!r} here")
@@ -137,7 +137,7 @@ def app(desk: Desk) -> Litestar:
 
     @get("/api/why/{charger:str}", operation_id="why", tags=["depot"])
     async def why(
-        charger: str,
+        charger: FromPath[str],
         at_wall_ms: Annotated[
             int | None,
             Parameter(ge=0, le=WALL_MS_MAX, description="UTC, ms since 1970; now where it is left out"),

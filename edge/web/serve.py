@@ -30,6 +30,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(128)  # from here on a browser waits instead of being refused
     except OSError as error:
         listener.close()
         raise OSError(

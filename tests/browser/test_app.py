@@ -1,0 +1,225 @@
+"""The HTTP API without a browser: answers, headers, caching, odd input, size, cost."""
+
+import gzip
+import http.client
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import jsonschema
+import pytest
+
+from edge.web.markup import Markup, h
+from tests.fakes.depot_records import START_WALL_MS, site
+from tests.fakes.served import Served
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    depot = Served()
+    yield depot
+    depot.close()
+
+
+class Got:
+    """One answer."""
+
+    def __init__(self, depot: Served, path: str, method: str = "GET", **headers: str) -> None:
+        wire = http.client.HTTPConnection("127.0.0.1", depot.port, timeout=10)
+        wire.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        answer = wire.getresponse()
+        self.status = answer.status
+        self.headers = {k.lower(): v for k, v in answer.getheaders()}
+        self.body = answer.read()
+        wire.close()
+
+    def json(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads(self.body)
+        return found
+
+
+def test_before_the_first_tick_the_page_waits_and_the_api_says_so(served: Served) -> None:
+    page = Got(served, "/")
+    assert page.status == 200 and b'http-equiv="refresh"' in page.body
+    api = Got(served, "/api/status")
+    assert api.status == 503 and "first tick" in str(api.json()["error"])
+
+
+def test_the_api_answers_what_its_own_description_says(served: Served) -> None:
+    served.tick(25)
+    described = Got(served, "/schema/openapi.json").json()
+    assert str(described["openapi"]).startswith("3.1")
+    schemas = described["components"]["schemas"]  # type: ignore[index]
+    paths = described["paths"]
+    assert set(paths) == {"/api/status", "/api/why/{charger}", "/api/windows", "/api/events", "/api/stream"}  # type: ignore[call-overload]
+    for path in ("/api/status", "/api/why/bay-3", "/api/windows", "/api/events"):
+        template = path.replace("bay-3", "{charger}")
+        schema = paths[template]["get"]["responses"]["200"]["content"]["application/json"]["schema"]  # type: ignore[index]
+        whole = {**schema, "components": {"schemas": schemas}}
+        jsonschema.Draft202012Validator(whole).validate(Got(served, path).json())
+
+
+def test_why_then(served: Served) -> None:
+    for second in range(30):
+        served.tick(second)
+    then = Got(served, f"/api/why/bay-3?at_wall_ms={START_WALL_MS + 5_000}").json()
+    assert (then["source"], then["granted_ma"]) == ("memory", 12_000)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/why/bay-99", 404),
+        ("/api/why/%00", 404),
+        ("/api/why/%ff%fe", 404),
+        ("/api/why/" + "x" * 5000, 404),
+        ("/api/why/..%2f..%2fetc%2fpasswd", 404),
+        ("/api/why/bay-3?at_wall_ms=", 400),
+        ("/api/why/bay-3?at_wall_ms=soon", 400),
+        ("/api/why/bay-3?at_wall_ms=-1", 400),
+        ("/api/why/bay-3?at_wall_ms=1e400", 400),
+        ("/api/why/bay-3?at_wall_ms=" + "9" * 400, 400),
+        ("/api/why/bay-3?at_wall_ms=0", 404),
+        ("/api/why/bay-3?at_wall_ms=253402214400000", 404),
+        ("/api/why/bay-3?at_wall_ms=1&at_wall_ms=2", 404),
+        ("/api", 404),
+        ("/static/../page.py", 404),
+        ("/static/%2e%2e%2fpage.py", 404),
+        ("/static/page.py", 404),
+        ("/api/status?x=" + "y" * 2000, 200),
+    ],
+)
+def test_odd_input_is_answered_in_json_and_is_never_our_fault(served: Served, path: str, status: int) -> None:
+    served.tick(0)
+    got = Got(served, path)
+    assert got.status == status
+    if status != 200:
+        assert isinstance(got.json()["error"], str)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/", "/api/status", "/api/why/bay-3", "/api/stream"])
+def test_nothing_can_be_written(served: Served, method: str, path: str) -> None:
+    served.tick(0)
+    assert Got(served, path, method).status == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/day", "/api/status", "/api/why/bay-99", "/static/page.css", "/nothing"]
+)
+def test_every_answer_carries_the_strict_headers(served: Served, path: str) -> None:
+    served.tick(0)
+    headers = Got(served, path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "script-src 'self'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
+
+
+def test_the_page_holds_no_inline_script_or_style(served: Served) -> None:
+    served.tick(25)
+    page = Got(served, "/").body.decode()
+    assert re.findall(r"<script[^>]*>", page) == re.findall(
+        r'<script type="module" src="/static/[^"]*">', page
+    )
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|https?://(?!127)", page)
+
+
+def test_files_are_kept_by_the_browser_until_they_change(served: Served) -> None:
+    served.tick(0)
+    address = re.findall(r"/static/page\.css\?v=\w+", Got(served, "/").body.decode())[0]
+    first = Got(served, address)
+    assert first.status == 200 and "immutable" in first.headers["cache-control"]
+    assert Got(served, "/static/page.css").headers["cache-control"] == "no-cache"
+    again = Got(served, "/static/page.css", If_None_Match=f'"other", W/{first.headers["etag"]}')
+    assert (again.status, again.body) == (304, b"")
+    assert Got(served, "/static/page.css", If_None_Match='"other"').status == 200
+    assert Got(served, "/").headers["cache-control"] == "no-store"
+
+
+def test_sixty_bays_weigh_less_than_a_hundred_kilobytes() -> None:
+    depot = Served(site(60))
+    try:
+        depot.tick(25)
+        page = Got(depot, "/")
+        files = re.findall(r"/static/[\w.]+\?v=\w+", page.body.decode())
+        assert len(set(files)) == 3
+        plain = len(page.body) + sum(len(Got(depot, path).body) for path in set(files))
+        packed = Got(depot, "/", Accept_Encoding="gzip")
+        assert gzip.decompress(packed.body)[:15] == b"<!doctype html>"
+        assert len(packed.body) < 15_000
+        assert plain < 160_000
+        sent = len(packed.body) + sum(len(Got(depot, p, Accept_Encoding="gzip").body) for p in set(files))
+        assert sent < 100_000
+    finally:
+        depot.close()
+
+
+def messages(wire: http.client.HTTPResponse, count: int) -> list[dict[str, object]]:
+    """Read server-sent events until `count` of them carried data."""
+    found: list[dict[str, object]] = []
+    while len(found) < count:
+        line = wire.readline()
+        assert line, "the stream ended"
+        if line.startswith(b"data: "):
+            found.append(json.loads(line[6:]))
+    return found
+
+
+def stream(depot: Served) -> http.client.HTTPResponse:
+    wire = http.client.HTTPConnection("127.0.0.1", depot.port, timeout=10)
+    wire.request("GET", "/api/stream", headers={"Accept-Encoding": "gzip"})
+    answer = wire.getresponse()
+    assert answer.status == 200
+    assert answer.getheader("content-type", "").startswith("text/event-stream")
+    assert answer.getheader("content-encoding") is None
+    return answer
+
+
+def test_a_reader_gets_everything_and_then_only_what_changed(served: Served) -> None:
+    served.tick(0)
+    wire = stream(served)
+    everything = messages(wire, 1)[0]["set"]
+    assert isinstance(everything, dict) and everything["c.bay-3.amps"] == "12 A"
+    served.tick(1)
+    changes = messages(wire, 1)[0]["set"]
+    assert isinstance(changes, dict) and 0 < len(changes) < len(everything) / 4
+    assert changes["time"] == "14:03:13" and "c.bay-5.amps" not in changes
+    late = stream(served)
+    assert messages(late, 1)[0]["set"] == {**everything, **changes}
+
+
+def test_twenty_pages_of_sixty_bays_cost_little() -> None:
+    """Measured, with room for a busy machine: 20 open pages at one tick a second."""
+    depot = Served(site(60))
+    try:
+        depot.tick(0)
+        wires = [stream(depot) for _ in range(20)]
+        for wire in wires:
+            messages(wire, 1)
+        ticks = 20
+        used = _loop_seconds(depot)
+        for second in range(1, ticks + 1):
+            depot.tick(second)
+            for wire in wires:
+                messages(wire, 1)
+        used = _loop_seconds(depot) - used
+        print(f"{1000 * used / ticks:.1f} ms of the daemon's loop per tick")
+        assert used / ticks < 0.05  # 5 % of a core
+    finally:
+        depot.close()
+
+
+def _loop_seconds(depot: Served) -> float:
+    found: list[float] = []
+    depot._do(lambda: found.append(time.thread_time()))
+    return found[0]
+
+
+def test_only_text_made_here_is_markup() -> None:
+    assert h("p", {"title": 'a"b<'}, "<b>&", Markup("<i>x</i>"), ["y", None]) == (
+        '<p title="a&quot;b&lt;">&lt;b&gt;&amp;<i>x</i>y</p>'
+    )
+    assert h("meta", {"charset": "utf-8"}) == '<meta charset="utf-8">'
+    assert h("p", {"hidden": "", "class": None}) == "<p hidden></p>"

@@ -1,0 +1,242 @@
+"""The page in a real browser: what it shows, that it follows every tick, and what it says when it cannot."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.browser.conftest import Open
+from tests.fakes.depot_records import record, site
+from tests.fakes.served import Served
+
+LIVE_MS = 5_000
+
+
+def is_live(page: Any) -> None:
+    page.wait_for_selector("body[data-live-state=live]", timeout=LIVE_MS)
+
+
+def text_of(page: Any, selector: str) -> str:
+    return re.sub(r"\s+", " ", page.inner_text(selector)).strip()
+
+
+def shows(page: Any, selector: str, text: str) -> None:
+    """Wait until an element reads so."""
+    page.wait_for_function(
+        "([s, t]) => document.querySelector(s)?.textContent.includes(t)",
+        arg=[selector, text],
+        timeout=LIVE_MS,
+    )
+
+
+def test_the_tree_with_bars_numbers_and_reasons(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    assert page.locator(".node h3").all_inner_texts() == ["main", "panel-a", "panel-b"]
+    assert page.locator(".node .bar").count() == 9
+    panel = page.locator(".node").nth(1)
+    assert "L2 full; limit: breaker 63 A" in panel.inner_text()
+    assert [a.split(": ")[-1] for a in panel.locator(".amps").all_text_contents()] == [
+        "6 + 28 / 63 A",
+        "19 + 44 / 63 A",
+        "5 + 28 / 63 A",
+    ]
+    # The bar is the numbers: what charges begins where the other load ends, up to the limit's line.
+    boxes = {
+        k: panel.locator(f".bar >> nth=1 >> rect.{k}").bounding_box() for k in ("other", "charge", "limit")
+    }
+    bar = panel.locator(".bar >> nth=1").bounding_box()
+    per_amp = bar["width"] / (63 * 1.1)
+    assert boxes["other"]["width"] == pytest.approx(18.7 * per_amp, abs=1.5)
+    assert boxes["charge"]["x"] == pytest.approx(boxes["other"]["x"] + boxes["other"]["width"], abs=1)
+    assert boxes["charge"]["width"] == pytest.approx(44 * per_amp, abs=1.5)
+    assert boxes["limit"]["x"] == pytest.approx(bar["x"] + 63 * per_amp, abs=1.5)
+
+
+def test_every_charger_has_a_card_with_state_amps_reason_and_promise(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    cards = page.locator(".card")
+    assert cards.count() == 6
+    assert re.sub(r"\s+", " ", cards.nth(2).inner_text()).startswith(
+        "Bay 3 van 14 charging gets, L1 L2 L3 12 A draws 8.1 kW so far 6.8 kWh "
+        "panel-a L2 is full: breaker 63 A, other load 8 A; asks for 16 A "
+        "ready by Sat 06:00, 31.4 kWh to go, at risk"
+    )
+    states = [re.sub(r"^\W+", "", s) for s in page.locator(".card .state").all_inner_texts()]
+    assert states == ["charging", "charging", "charging", "vehicle connected", "no vehicle", "not answering"]
+
+
+def test_the_day_shows_prices_with_values_the_event_and_now(served: Served, open_page: Open) -> None:
+    page = open_page(served, width=1440)
+    assert "0.41522" in page.locator("svg.day .value").all_text_contents()
+    assert page.locator("svg.day .event-text").all_text_contents() == ["≤ 40.0 kW"]
+    assert page.locator("svg.day .now text").text_content() == "now 14:03"
+    # Two hours and three minutes of twenty-four lie before now.
+    picture, line = (page.locator(s).bounding_box() for s in ("svg.day", "svg.day .now line"))
+    assert (line["x"] - picture["x"]) / picture["width"] == pytest.approx(2.05 / 24, abs=0.004)
+    said = page.locator(".day-list li").all_text_contents()
+    assert said[0] == "peak save: at most 40.0 kW, 14:03 to 16:03, to come"
+    assert "16:00 to 21:00: 0.41522 USD/kWh" in said
+
+
+def test_it_follows_every_tick(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    assert text_of(page, "#bay-1 dd") == "16 A"
+    served.tick(25)
+    shows(page, "#bay-1 dd", "8 A")
+    assert text_of(page, "[data-live=time]") == "14:03:37"
+    assert "peak save: at most 40.0 kW" in text_of(page, ".event-banner")
+    shows(page, ".day-list", "holds now")  # the picture was fetched again
+    assert "main L2 is full: event peak save" in text_of(page, "#bay-1 .reason")
+    served.tick(55)
+    shows(page, "#bay-1 dd", "16 A")
+    assert not page.locator(".event-banner").is_visible()
+
+
+def test_a_page_that_missed_ticks_catches_up(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    for second in range(1, 60):
+        served.tick(second)
+    shows(page, "[data-live=time]", "14:04:11")
+    fresh = open_page(served)
+    for key in ("#bay-3 dl", ".node:first-child .phase", ".sums", "#bay-1 .ready"):
+        assert text_of(page, key) == text_of(fresh, key)
+
+
+def test_data_that_grows_old_is_said_to_be_old(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    page.wait_for_selector("body[data-live-state=old]", timeout=6_000)
+    assert re.fullmatch(r"\d+ s old", text_of(page, "#age"))
+    served.tick(1)
+    is_live(page)
+
+
+def test_a_lost_connection_is_said_and_comes_back(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    served.cut()
+    page.wait_for_selector("#lost:visible", timeout=LIVE_MS)
+    assert text_of(page, "#age") == "connection lost since 14:03:12"
+    assert text_of(page, "#lost").startswith("Connection lost. This is the depot as of 14:03:12, ")
+    assert text_of(page, "#spoken") == "Connection lost since 14:03:12"
+    served.connect()
+    served.tick(25)
+    page.wait_for_selector("body[data-live-state=live]", timeout=10_000)
+    shows(page, "#bay-1 dd", "8 A")
+    assert not page.locator("#lost").is_visible()
+
+
+def test_another_drawing_of_the_site_makes_another_page(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    served.cut()
+    served.site = site(5)
+    served.connect()
+    served.tick(0)
+    page.wait_for_selector("#bay-6", state="detached", timeout=10_000)
+    assert page.locator(".card").count() == 5
+
+
+def test_why_is_one_touch_away(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    page.click("#bay-3 summary")
+    shows(page, "#bay-3 .why-words", "bay-3 gets 12 A because panel-a L2 is full")
+    shows(page, "#bay-3 .why-words", "It can get more when")
+
+
+def test_a_chip_of_the_tree_leads_to_its_card(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    page.click(".chip[href='#bay-6']")
+    page.wait_for_timeout(100)
+    box = page.locator("#bay-6").bounding_box()
+    assert 0 <= box["y"] < 800
+
+
+def test_a_violation_and_a_silent_meter_cannot_be_overlooked(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    made = record(served.site, 3)
+    nodes = [msgspec.structs.replace(n, flowing_ma=None) if n.id == "panel-b" else n for n in made.nodes]
+    fallback = "meter silent at panel-b: fallback currents"
+    served.feed(msgspec.structs.replace(made, nodes=nodes, fallback=fallback), 3)
+    shows(page, ".alert-banner", fallback)
+    assert page.locator(".alert-banner").is_visible()
+    assert "meter silent" in text_of(page, ".node[data-state=silent] .node-words")
+
+
+def test_names_from_outside_stay_text(served: Served, open_page: Open) -> None:
+    evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    made = record(served.site, 25)
+    events = [msgspec.structs.replace(made.events[0], name=evil)]
+    chargers = [msgspec.structs.replace(c, vehicle=evil, because=evil) for c in made.chargers]
+    served.feed(msgspec.structs.replace(made, events=events, chargers=chargers), 25)
+    page = open_page(served)
+    is_live(page)
+    served.feed(
+        msgspec.structs.replace(made, events=events, chargers=chargers, wall_ms=made.wall_ms + 60_000), 85
+    )
+    shows(page, "[data-live=time]", "14:04:37")
+    assert page.title() == "Harbour Street depot · depot-edge"
+    assert page.locator("main img, main script, .banner img").count() == 0
+    assert evil in text_of(page, ".event-banner")
+
+
+@pytest.mark.parametrize("bays", [6, 60])
+@pytest.mark.parametrize("width", [320, 360, 768, 1024, 1440])
+def test_nothing_is_wider_than_the_screen(open_page: Open, width: int, bays: int) -> None:
+    depot = Served(site(bays))
+    try:
+        depot.tick(25)
+        page = open_page(depot, width=width)
+        is_live(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for selector in (".card", ".node", "header", ".amps", ".card dd"):
+            wide = page.evaluate(
+                "s => [...document.querySelectorAll(s)].filter(e => e.scrollWidth > e.clientWidth + 1"
+                " && getComputedStyle(e).display !== 'inline').length",
+                selector,
+            )
+            assert wide == 0, selector
+    finally:
+        depot.close()
+
+
+def test_without_scripts_it_shows_the_moment(served: Served, open_page: Open) -> None:
+    page = open_page(served, java_script_enabled=False)
+    assert text_of(page, "#age") == "as of 14:03:12"
+    assert "reload it for another" in text_of(page, "header")
+    assert text_of(page, "#bay-3 dd") == "12 A"
+
+
+def test_it_says_what_it_is_not(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    assert "Not a listed energy-management or power-control system" in text_of(page, "footer")
+
+
+def axe_source() -> str:
+    axe = pytest.importorskip("axe_playwright_python", reason="needs axe: pip install --editable '.[test]'")
+    return (Path(axe.__file__).parent / "axe.min.js").read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("moment", ["live", "lost"])
+def test_axe_finds_nothing(served: Served, open_page: Open, width: int, scheme: str, moment: str) -> None:
+    """WCAG 2.2 A and AA, as far as a machine can tell: axe-core's rules."""
+    served.tick(25)
+    page = open_page(served, width=width, scheme=scheme)
+    is_live(page)
+    page.click("#bay-3 summary")
+    if moment == "lost":
+        served.cut()
+        page.wait_for_selector("#lost:visible", timeout=LIVE_MS)
+    page.evaluate(axe_source())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", tags)
+    assert found["passes"], "axe has looked at nothing"
+    problems = [(v["id"], [n["target"] for n in v["nodes"]][:3], v["help"]) for v in found["violations"]]
+    assert problems == []

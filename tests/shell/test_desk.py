@@ -1,0 +1,174 @@
+"""The desk: what it answers from a stream of ticks, and what becomes of wishes."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.model.flow import Event, OptOut, WindowRemoved, WindowSet
+from edge.shell.answers import DeskError, NotYetError, UnknownError
+from edge.shell.desk import Desk
+from edge.shell.store import Store
+from edge.shell.windows import WindowWish
+from tests.fakes.depot_records import START_WALL_MS, record, site
+from tests.fakes.desk import Rig
+
+NIGHT = WindowWish(charger="bay-3", from_time="18:00", ready_by="06:00", need_kwh="37.5")
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_before_the_first_tick_it_says_so(rig: Rig) -> None:
+    with pytest.raises(NotYetError, match="first tick"):
+        rig.desk.status()
+    assert rig.desk.events() == []
+
+
+def test_the_status_is_the_newest_tick_in_words(rig: Rig) -> None:
+    rig.tick(0)
+    status = rig.desk.status()
+    assert (status.name, status.time, status.age_ms) == ("Harbour Street depot", "14:03:12", 0)
+    bays = {c.id: c for c in status.chargers}
+    assert (bays["bay-3"].granted_ma, bays["bay-3"].kind) == (12_000, "charging")
+    assert bays["bay-3"].reason == "panel-a L2 is full: breaker 63 A, other load 8 A; asks for 16 A"
+    assert bays["bay-3"].late and bays["bay-3"].ready == "ready by Sat 06:00, 31.4 kWh to go, at risk"
+    assert (bays["bay-4"].state_words, bays["bay-4"].granted_ma) == ("vehicle connected", 0)
+    assert (bays["bay-5"].state_words, bays["bay-5"].reason) == ("no vehicle", "")
+    assert (bays["bay-6"].kind, bays["bay-6"].state_words) == ("offline", "not answering")
+
+
+def test_a_phase_is_full_only_where_somebody_waits_for_it(rig: Rig) -> None:
+    rig.tick(0)
+    nodes = {n.id: n for n in rig.desk.status().nodes}
+    assert nodes["panel-a"].full == ["L2"]
+    assert nodes["main"].full == [] and nodes["panel-b"].full == []
+    assert [nodes[n].depth for n in ("main", "panel-a", "panel-b")] == [0, 1, 1]
+
+
+def test_the_price_and_the_event_are_said_in_local_time(rig: Rig) -> None:
+    rig.tick(25)
+    status = rig.desk.status()
+    assert status.price_words == "0.20199 USD/kWh until 16:00"
+    assert status.events[0].words == "peak save: at most 40.0 kW, 14:03 to 16:03, holds now"
+
+
+def test_the_age_grows_while_no_tick_comes(rig: Rig) -> None:
+    rig.tick(0)
+    assert rig.desk.status().age_ms == 0
+    rig.at_ms += 7_000
+    assert rig.desk.status().age_ms == 7_000
+
+
+def test_a_silent_meter_is_the_reason_below_it_and_nowhere_else(rig: Rig) -> None:
+    quiet = record(rig.site, 0)
+    nodes = [msgspec.structs.replace(n, flowing_ma=None) if n.id == "panel-a" else n for n in quiet.nodes]
+    held = [
+        msgspec.structs.replace(c, granted_ma=6_000, because="max") if c.id == "bay-1" else c
+        for c in quiet.chargers
+    ]
+    rig.desk.noted(
+        msgspec.structs.replace(quiet, nodes=nodes, chargers=held, fallback="meter silent at panel-a")
+    )
+    bays = {c.id: c for c in rig.desk.status().chargers}
+    assert bays["bay-1"].reason == "the meter of panel-a is silent: fallback current; asks for 16 A"
+    assert "meter" not in bays["bay-4"].reason
+    assert "the meter of panel-a is silent" in rig.desk.why("bay-1").words
+    silent = next(n for n in rig.desk.status().nodes if n.id == "panel-a")
+    assert silent.words == "meter silent: counted with its highest plausible load"
+
+
+def test_a_subscriber_gets_every_tick_and_a_late_one_the_newest() -> None:
+    async def story() -> tuple[list[int], list[int]]:
+        rig = Rig()
+        prompt: list[int] = []
+        late: list[int] = []
+
+        async def read(into: list[int], every_s: float) -> None:
+            async for status in rig.desk.subscribe():
+                into.append(status.wall_ms - START_WALL_MS)
+                await asyncio.sleep(every_s)
+
+        readers = [asyncio.create_task(read(prompt, 0)), asyncio.create_task(read(late, 0.1))]
+        for second in range(20):
+            rig.tick(second)
+            await asyncio.sleep(0.01)
+        rig.desk.close()
+        await asyncio.wait_for(asyncio.gather(*readers), 5)
+        return prompt, late
+
+    prompt, late = asyncio.run(story())
+    assert prompt == [s * 1000 for s in range(20)]
+    assert 1 < len(late) < 8 and late == sorted(late)
+
+
+# Wishes.
+
+
+def test_a_window_is_kept_told_to_the_core_and_on_the_audit_log(rig: Rig) -> None:
+    rig.tick(0)
+    answer = rig.desk.window_add(NIGHT, "anna")
+    assert answer.words == "bay-3: daily 18:00 to 06:00, 37.5 kWh, priority 0"
+    window = rig.store.kept["bay-3-1"]
+    assert (window.from_min, window.ready_by_min, window.need_wh) == (18 * 60, 6 * 60, 37_500)
+    assert rig.said == [WindowSet(1_000_000, window)]
+    assert rig.store.audited == [("anna", "window for bay-3", "done")]
+    assert [w.id for w in rig.desk.windows()] == ["night-1", "bay-3-1"]
+
+
+def test_a_window_is_removed(rig: Rig) -> None:
+    rig.desk.window_add(NIGHT, "anna")
+    rig.desk.window_remove("bay-3-1", "anna")
+    assert rig.store.kept == {} and rig.said[-1] == WindowRemoved(1_000_000, "bay-3-1")
+
+
+def test_what_the_site_file_says_is_not_removed_here(rig: Rig) -> None:
+    with pytest.raises(DeskError, match="night-1 stands in the site file"):
+        rig.desk.window_remove("night-1", "anna")
+    with pytest.raises(UnknownError, match="expected one of night-1"):
+        rig.desk.window_remove("nothing", "anna")
+    assert rig.said == []
+    assert [outcome.split(":")[0] for _, _, outcome in rig.store.audited] == ["refused", "refused"]
+
+
+def test_opting_out_needs_an_event_and_a_reason(rig: Rig) -> None:
+    rig.tick(25)
+    with pytest.raises(UnknownError, match="expected one of ev-17"):
+        rig.desk.opt_out("ev-99", "because", "anna")
+    for reason in ("", "   ", "x" * 201, "line\nbreak"):
+        with pytest.raises(DeskError, match="reason: expected 1 to 200"):
+            rig.desk.opt_out("ev-17", reason, "anna")
+    assert rig.said == [] and rig.store.opted_out == {}
+
+
+def test_opting_out_and_back_in(rig: Rig) -> None:
+    rig.tick(25)
+    assert rig.desk.opt_out("ev-17", " ambulances ", "anna").opted_out == "ambulances"
+    assert rig.store.opted_out == {"ev-17": "ambulances"}
+    assert rig.said == [OptOut(1_025_000, START_WALL_MS + 25_000, "ev-17", "ambulances")]
+    assert rig.desk.status().events[0].opted_out == "ambulances"
+    assert rig.desk.opt_out("ev-17", "", "anna", back_in=True).opted_out == ""
+    assert rig.store.opted_out == {}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "depot.db", "boot")
+    yield opened
+    opened.close()
+
+
+def test_the_real_store_serves_the_desk(store: Store) -> None:
+    said: list[Event] = []
+    desk = Desk(site(), store, said.append, wall_ms=lambda: START_WALL_MS)
+    desk.noted(record(site(), 25))
+    desk.window_add(NIGHT, "anna")
+    desk.opt_out("ev-17", "ambulances", "anna")
+    store.commit()
+    assert [w.id for w in store.windows()] == ["bay-3-1"]
+    assert store.opt_outs() == {"ev-17": "ambulances"}
+    assert [line.who for line in store.audit_lines()] == ["anna", "anna"]
