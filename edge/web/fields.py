@@ -96,6 +96,7 @@ def _phase(node: NodeStatus, p: int, key: str) -> dict[str, str]:
         f"{key}.charge.x": at(other),
         f"{key}.charge.width": at(charging),
         f"{key}.limit": at(limit),
+        f"{key}.installed": at(node.installed_ma[p]),
     }
 
 

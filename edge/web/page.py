@@ -128,7 +128,8 @@ def _site(status: Status, fields: Fields) -> Markup:
         {"class": "legend"},
         h("span", {}, _swatch("other"), "other load"),
         h("span", {}, _swatch("charge"), "charging"),
-        h("span", {}, _swatch("limit"), "limit"),
+        h("span", {}, _swatch("limit"), "limit now"),
+        h("span", {}, _swatch("installed"), "installer's limit"),
     )
     return h(
         "section",
@@ -141,7 +142,7 @@ def _site(status: Status, fields: Fields) -> Markup:
 
 def _swatch(kind: str) -> Markup:
     fill = "url(#hatch)" if kind == "other" else None
-    width = "3" if kind == "limit" else "100%"
+    width = {"limit": "3", "installed": "1"}.get(kind, "100%")
     bar = h("rect", {"class": kind, "fill": fill, "width": width, "height": "100%"})
     return h(
         "svg", {"class": f"swatch {kind}-swatch", "width": "18", "height": "12", "aria-hidden": "true"}, bar
@@ -203,6 +204,7 @@ def _bar(p: int, key: str, fields: Fields) -> Markup:
             {"class": "bar", "aria-hidden": "true"},
             rect("other", "url(#hatch)", width=f"{key}.other"),
             rect("charge", None, x=f"{key}.charge.x", width=f"{key}.charge.width"),
+            rect("installed", None, x=f"{key}.installed"),
             rect("limit", None, x=f"{key}.limit"),
         ),
         numbers,

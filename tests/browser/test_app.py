@@ -149,9 +149,9 @@ def test_sixty_bays_weigh_less_than_a_hundred_kilobytes() -> None:
         packed = Got(depot, "/", Accept_Encoding="gzip")
         assert gzip.decompress(packed.body)[:15] == b"<!doctype html>"
         assert len(packed.body) < 15_000
-        assert plain < 160_000
+        assert plain < 120_000
         sent = len(packed.body) + sum(len(Got(depot, p, Accept_Encoding="gzip").body) for p in set(files))
-        assert sent < 100_000
+        assert sent < 20_000
     finally:
         depot.close()
 
