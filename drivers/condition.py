@@ -24,7 +24,10 @@ def ranges(text: str) -> tuple[tuple[int, int], ...]:
     found = []
     for part in text.split(","):
         low, dots, high = part.strip().partition("..")
-        found.append((int(low, 0), int(high if dots else low, 0)))
+        try:
+            found.append((int(low, 0), int(high if dots else low, 0)))
+        except ValueError:
+            raise ValueError(f'{part.strip()!r} is not of the form "2, 3, 10..12"') from None
     return tuple(found)
 
 
@@ -117,6 +120,6 @@ def _clause(text: str) -> Clause:
         if op in _NUMBERS:
             return Clause(name, op, number=int(value, 0))
     except ValueError:
-        raise ValueError(f"condition {text!r}: {value!r} is not a whole number") from None
+        raise ValueError(f"condition {text!r}: {value!r} is not a whole number, nor a list") from None
     known = " ".join([*_NUMBERS, "in", *_TEXTS, *_ANSWERS])
     raise ValueError(f"condition {text!r}: operator {op!r} is none of: {known}")

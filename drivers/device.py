@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from drivers import plan, quirks, reading, writing
 from drivers.condition import Value
-from drivers.reading import Placed
+from drivers.reading import Located, Placed
 from drivers.registers import Order
 from drivers.table import Point, Step, Table
 from drivers.terms import NotRecognised, Pacing, Poll, Supervision
@@ -31,6 +31,13 @@ __all__ = ["Device", "NotAllowed", "NotRecognised", "Pacing", "Poll", "Supervisi
 
 # A watchdog whose time nobody knows is fed this often.
 UNKNOWN_TIME_EVERY_MS = 2_000
+
+
+# Modbus exceptions that say "I do not have that": illegal function, address, value.
+ILLEGAL = (1, 2, 3)
+
+# Different sets of reads whose rows are kept found; a device has two polls and some single looks.
+KEPT_POLLS = 16
 
 
 class Device:
@@ -57,9 +64,16 @@ class Device:
         """Drop what was learned: the device must be recognised again before it is written."""
         self._known: dict[str, Value] = {}
         self._bases: dict[int, int] = {}
-        self._absent: set[str] = set()
-        self._alone: set[str] = set()
+        self._absent: set[str] = set()  # rows that the device refuses
+        self._alone: set[str] = set()  # rows whose block the device refuses
+        self._changed()
         self.recognised = False
+
+    def _changed(self) -> None:
+        """Drop what follows from what was learned."""
+        self._rows: list[Placed] | None = None
+        self._polls: list[Poll] | None = None
+        self._located: dict[tuple[Read, ...], list[Located]] = {}
 
     @property
     def unit(self) -> int:
@@ -76,7 +90,7 @@ class Device:
         """
         replies = replies or {}
         if self.table.sequence:
-            more, self._bases = quirks.SEQUENCES[self.table.sequence](self._at.unit, replies)
+            more = self._walk(replies)
             if more:
                 return [r for r in more if r not in replies]
         planned = self._reads([p for p in self._placed() if p.point.group.every == "once"])
@@ -84,9 +98,11 @@ class Device:
 
     def recognise(self, replies: Replies) -> dict[str, Value]:
         """Check the identity and keep what it tells; return its quantities.  Raises NotRecognised."""
+        self.recognised, self._known = False, {}
+        self._changed()
         if self.table.sequence:
-            _, self._bases = quirks.SEQUENCES[self.table.sequence](self._at.unit, replies)
-        found = reading.read(self._placed(), self.table.derived, {}, replies)
+            self._walk(replies)
+        found = self._read(replies)
         for condition in self.table.expect:
             if condition.holds(found.values, found.refused) is not True:
                 raise NotRecognised(self.table.name, condition.text, _told(condition.names, found))
@@ -95,15 +111,28 @@ class Device:
         count = found.values.get("connectors", self.connector)
         if self.table.connectors.count and isinstance(count, int) and count < self.connector:
             raise NotRecognised(self.table.name, f"connector {self.connector}", f"{count} connectors")
+        self._absent = {at.placed.point.row for at in self._locate(replies) if at.is_refused(replies)}
         self._known = found.values
-        self._absent = {p.point.key for p in self._placed() if p.is_refused(replies)}
+        self._changed()
         self.recognised = True
         return _public(found.values)
+
+    def _walk(self, replies: Replies) -> list[Read]:
+        more, bases = quirks.SEQUENCES[self.table.sequence](self._at.unit, replies)
+        if bases != self._bases:
+            self._bases = bases
+            self._changed()
+        return more
 
     # Read ------------------------------------------------------------------------------------
 
     def polls(self) -> list[Poll]:
         """Return the cyclic reads, fast ones first.  They may change by recognise() and refuse()."""
+        if self._polls is None:
+            self._polls = self._plan()
+        return self._polls
+
+    def _plan(self) -> list[Poll]:
         limits, placed = self.table.limits, self._placed()
         fast = tuple(self._reads([p for p in placed if p.point.group.every == "fast"]))
         slow = tuple(self._reads([p for p in placed if p.point.group.every == "slow"]))
@@ -117,29 +146,49 @@ class Device:
 
     def decode(self, replies: Replies) -> dict[str, Value]:
         """Return the quantities that some replies give, by key.  What is not there has no key."""
-        return _public(reading.read(self._placed(), self.table.derived, self._known, replies).values)
+        return _public(self._read(replies).values)
 
     def raw(self, replies: Replies) -> dict[str, Value]:
         """Return what decode() does, with the table's private points."""
-        return reading.read(self._placed(), self.table.derived, self._known, replies).values
+        return self._read(replies).values
 
-    def refuse(self, read: Read) -> bool:
-        """Learn that the device refused a read with an exception, or hung up on it.
+    def _read(self, replies: Replies) -> reading.Values:
+        return reading.read(self._locate(replies), self.table.derived, self._known, replies)
 
-        Its rows are then read one by one; a row that is refused alone is read no more.
+    def _locate(self, replies: Replies) -> list[Located]:
+        """Find the rows of some replies.  The same polls come every second: kept by their reads."""
+        asked = tuple(replies)
+        if asked not in self._located:
+            if len(self._located) >= KEPT_POLLS:
+                self._located.clear()
+            self._located[asked] = reading.locate(self._placed(), asked)
+        return self._located[asked]
+
+    def refuse(self, read: Read, exception: int | None = None) -> bool:
+        """Learn that the device refused a read with an exception, or hung up on it (None).
+
+        Its rows are then read one by one; an optional row that is refused alone is read no more.
         Returns whether the polls have changed.
         """
+        if exception is not None and exception not in ILLEGAL:
+            return False  # busy or failed now: no word on what it has
         rows = [p for p in self._placed() if p.within(read)]
         if len({p.read() for p in rows}) > 1:
             fresh = {p.point.row for p in rows} - self._alone
             self._alone |= fresh
-            return bool(fresh)
-        gone = {p.point.key for p in rows if p.point.group.optional} - self._absent
-        self._absent |= gone
-        return bool(gone)
+        else:
+            fresh = {p.point.row for p in rows if p.point.group.optional} - self._absent
+            self._absent |= fresh
+        self._changed()
+        return bool(fresh)
 
     def _placed(self) -> list[Placed]:
         """Return the rows that this device has, and where."""
+        if self._rows is None:
+            self._rows = self._place()
+        return self._rows
+
+    def _place(self) -> list[Placed]:
         found = []
         for point in self.table.points:
             group = point.group
@@ -174,7 +223,7 @@ class Device:
                     p.point.group.single or p.point.row in self._alone,
                 )
                 for p in placed
-                if p.point.key not in self._absent
+                if p.point.row not in self._absent
             ),
             self.table.limits,
         )  # fmt: skip

@@ -26,7 +26,7 @@ def load(name: str, extra: tuple[Path, ...] = ()) -> Table:
     """Load a table by the name of its file.  Raises UnknownDriver, BadTable."""
     for folder in (*reversed(extra), HERE):
         path = folder / f"{name}.toml"
-        if path.is_file():
+        if path.is_file() and "/" not in name:
             return _load(path, path.stat().st_mtime_ns)
     stem = name.partition("_")[0]
     close = [other for other in names(extra) if stem and stem in other] or names(extra)

@@ -109,7 +109,12 @@ def _caveat(section: Section) -> Caveat:
 
 def _exceptions(top: Section) -> dict[int, str]:
     section = _section(top, "exceptions")
-    return {section.read(k, lambda v: int(v, 0), k): section.take(k, str) for k in section.left()}
+    found: dict[int, str] = {}
+    for key in section.left():
+        if not key.isdigit():
+            raise section.bad(key, "expected the number of an exception")
+        found[int(key)] = section.take(key, str)
+    return found
 
 
 def _words_if(top: Section) -> list[tuple[Condition, Order]]:

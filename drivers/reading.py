@@ -6,6 +6,7 @@ unknown, and unknown is never 0 (I3).
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import NamedTuple
 
 from drivers import registers
 from drivers.registers import Order
@@ -25,20 +26,6 @@ class Placed:
         self.point, self.unit, self.address = point, unit, address
         self.order: Order = order or point.order
 
-    def words(self, replies: Replies) -> Words | int | None:
-        """Return its registers, the exception code that came instead, or None."""
-        count = self.point.type.count
-        refused: int | None = None
-        for read, reply in replies.items():
-            if not self.within(read):
-                continue
-            offset = self.address - read.address
-            if isinstance(reply, int):
-                refused = reply
-            elif len(reply) >= offset + count:
-                return reply[offset : offset + count]
-        return refused
-
     def within(self, read: Read) -> bool:
         """Say whether a read fetches this row."""
         return (
@@ -47,13 +34,43 @@ class Placed:
             and self.address + self.point.type.count <= read.end
         )
 
-    def is_refused(self, replies: Replies) -> bool:
-        """Say whether this row is optional and the device has refused it."""
-        return self.point.group.optional and isinstance(self.words(replies), int)
-
     def read(self) -> Read:
         """Return the read that fetches this row alone."""
         return Read(self.unit, self.point.group.space, self.address, self.point.type.count)
+
+
+class Located(NamedTuple):
+    """A row, and where in which reads its registers are."""
+
+    placed: Placed
+    sources: tuple[tuple[Read, int], ...]
+
+    def words(self, replies: Replies) -> Words | int | None:
+        """Return its registers, the exception code that came instead, or None."""
+        count = self.placed.point.type.count
+        refused: int | None = None
+        for read, offset in self.sources:
+            reply = replies[read]
+            if isinstance(reply, int):
+                refused = reply
+            elif len(reply) >= offset + count:
+                return reply[offset : offset + count]
+        return refused
+
+    def is_refused(self, replies: Replies) -> bool:
+        """Say whether this row is optional and the device has refused it."""
+        return self.placed.point.group.optional and isinstance(self.words(replies), int)
+
+
+def locate(placed: Iterable[Placed], reads: Iterable[Read]) -> list[Located]:
+    """Find the rows that some reads fetch.  It only depends on the reads: callers keep the answer."""
+    asked = list(reads)
+    found = []
+    for place in placed:
+        sources = tuple((r, place.address - r.address) for r in asked if place.within(r))
+        if sources:
+            found.append(Located(place, sources))
+    return found
 
 
 class Values:
@@ -72,19 +89,20 @@ class Values:
         return {**self._known, **self.values}
 
 
-def read(placed: Iterable[Placed], derived: Iterable[Derived], known: Mapping[str, Value],
+def read(located: Iterable[Located], derived: Iterable[Derived], known: Mapping[str, Value],
          replies: Replies) -> Values:  # fmt: skip
     """Decode replies.  known: what identification found, for ratios, scales and conditions."""
     found = Values(known)
     waiting = []
-    for place in placed:
-        raw = _raw(place, replies, found)
+    for row in located:
+        raw = _raw(row, replies, found)
         if raw is None:
             continue
-        if _depends(place.point):
-            waiting.append((place.point, raw))
+        point = row.placed.point
+        if _depends(point):
+            waiting.append((point, raw))
         else:
-            _keep(found, place.point, _value(place.point, raw, place.point.factor))
+            _keep(found, point, _value(point, raw, point.factor))
     for point, raw in waiting:
         factor = _factor(point, found)
         if factor is not None:
@@ -106,15 +124,15 @@ def _depends(point: Point) -> bool:
     return bool(point.times or point.sf or point.unit_if or point.when)
 
 
-def _raw(place: Placed, replies: Replies, found: Values) -> registers.Raw | None:
-    point = place.point
-    words = place.words(replies)
+def _raw(row: Located, replies: Replies, found: Values) -> registers.Raw | None:
+    point = row.placed.point
+    words = row.words(replies)
     if words is None:
         return None
     if isinstance(words, int):
         found.refused.add(point.key)
         return None
-    raw = registers.decode(point.type, words, place.order, point.swap)
+    raw = registers.decode(point.type, words, row.placed.order, point.swap)
     if raw is None or registers.is_none(point.type, words, raw, point.none):
         return None
     if isinstance(raw, int):
@@ -161,7 +179,7 @@ def _value(point: Point, raw: registers.Raw, factor: Fraction) -> Value | None:
         return raw
     if point.text:
         return str(raw)
-    return nearest(Fraction(raw) * factor)
+    return nearest(raw, factor)
 
 
 def _derive(one: Derived, found: Values) -> Value | None:
@@ -198,4 +216,4 @@ def _watts(pairs: list[tuple[Value | None, Value | None]]) -> int | None:
         if not isinstance(mv, int) or not isinstance(ma, int):
             return None
         total += mv * ma
-    return nearest(Fraction(total, 1_000_000))
+    return nearest(total, Fraction(1, 1_000_000))

@@ -54,7 +54,10 @@ def factor(printed: str, unit: str) -> Fraction:
     return number * _UNITS[unit][theirs]
 
 
-def nearest(value: Fraction) -> int:
-    """Round to the nearest integer, halves away from zero."""
-    whole = int(abs(value) + Fraction(1, 2))
-    return whole if value >= 0 else -whole
+def nearest(raw: int | float, factor: Fraction) -> int:
+    """Multiply exactly and round to the nearest integer, halves away from zero."""
+    above, below = raw.as_integer_ratio()  # plain integers: Fractions cost ten times as much here
+    above *= factor.numerator
+    below *= factor.denominator
+    whole = (2 * abs(above) + below) // (2 * below)
+    return whole if above >= 0 else -whole

@@ -164,4 +164,4 @@ def worth(setting: Setting, words: Words, known: Mapping[str, Value]) -> int | N
     raw = registers.decode(setting.type, words, setting.order, setting.swap)
     if raw is None or isinstance(raw, str):
         return None
-    return nearest(Fraction(raw) * _factor(setting, known))
+    return nearest(raw, _factor(setting, known))
