@@ -233,7 +233,9 @@ class Device:
     def arm(self, fallback_ma: int = 0, supervision_ms: int = 0) -> list[Write]:
         """Return what to write once after recognition and reconnect: watchdog, fallback, no standby.
 
-        Steps for a fallback or time of 0 are left out: the device keeps its own.
+        Steps for a fallback or time of 0 are left out: the device keeps its own.  The time is fitted into
+        what the device accepts; a fallback that it does not accept becomes the next lower one.
+        Raises NotAllowed if there is none.
         """
         return self._writes(_given(self.table.arm, fallback_ma, supervision_ms), fallback_ma, supervision_ms)
 

@@ -101,10 +101,22 @@ def _float(value: Fraction) -> float:
 
 def _value(setting: Setting, what: str, asked: Asked) -> int:
     if what == "time":
-        return asked.time_ms
+        return _fitting(setting, asked.time_ms, shortest=True)
     if what == "fallback":
-        return asked.fallback_watts if setting.dimension == "w" else asked.fallback_ma
+        return _fitting(setting, asked.fallback_watts if setting.dimension == "w" else asked.fallback_ma)
     return asked.watts if setting.dimension == "w" else asked.current_ma
+
+
+def _fitting(setting: Setting, value: int, shortest: bool = False) -> int:
+    """Return the highest accepted value that is not above the asked one.
+
+    shortest: where all are above it, the lowest accepted one, for times; else the value as it is, which
+    is then refused.
+    """
+    below = [min(high, Fraction(value)) for low, high in setting.accepts if low <= value]
+    if below:
+        return int(max(below))
+    return int(min(low for low, _ in setting.accepts)) if shortest else value
 
 
 def _factor(setting: Setting, known: Mapping[str, Value]) -> Fraction:

@@ -204,6 +204,27 @@ def test_need_08_a_watchdog_is_switched_on_first() -> None:
     assert device.arm() == [Write(1, 16, 400, (1,))], "without a time the device keeps its own"
 
 
+@pytest.mark.parametrize(
+    ("time_ms", "fallback_ma", "seconds", "amperes"),
+    [
+        (20_000, 6_000, 20, 6),
+        (20_999, 6_999, 20, 6),
+        (5_000, 32_000, 10, 16),
+        (900_000, 5_999, 600, 0),
+    ],
+)
+def test_need_08_time_and_fallback_are_fitted_into_what_it_accepts(
+    time_ms: int, fallback_ma: int, seconds: int, amperes: int
+) -> None:
+    device = charger(
+        '[100, "u16", "current", "0.1 A", {function = 6, accepts = "0, 6..32"}],'
+        '[400, "u16", "time", "s", {function = 6, accepts = "10..600"}],'
+        '[401, "u16", "fallback", "A", {function = 6, accepts = "0, 6..16"}]',
+        more='[setup]\narm = [["time", "time"], ["fallback", "fallback"]]\n',
+    )
+    assert [w.words for w in device.arm(fallback_ma, time_ms)] == [(seconds,), (amperes,)]
+
+
 @pytest.mark.parametrize(("unit", "count", "time_ms"), [("ms", 15_000, 15_000), ("s", 20, 20_000)])
 def test_need_09_the_interval_follows_the_register(unit: str, count: int, time_ms: int) -> None:
     device = charger(
