@@ -1,0 +1,197 @@
+"""Messages to the charging network: what is said, under which topic, and what tells one from another.
+
+    root/status     retained: online (birth), offline (farewell), lost (the broker's last will)
+    root/session    a session began, and again when it has ended
+    root/outage     a port went down or unknown, and again when it is over
+    root/uptime     a port's uptime of a month
+
+Rule 1: every message says its schema with version, site, boot_id, seq, key and when it was made (UTC ms).
+Rule 2: key is the idempotency key: the same key is the same message, however often it comes.  id names the
+    thing; of several messages about one thing the highest seq counts.
+Rule 3: seq counts the messages of the network link without gaps, over restarts.  It is set when a message
+    leaves the outbox (numbered), because only the store gives numbers.  A status is not in the sequence: 0.
+Rule 4: what is here is described in docs/asyncapi.yaml; changes are additive, or the version goes up.
+
+Source for the uptime figures: 23 CFR 680.116(b).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from edge.model.records import Kept, PortInterval, Session
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What every message has.  made_wall_ms: UTC ms."""
+
+    schema: str
+    site: str
+    boot_id: str
+    seq: int = 0
+    key: str
+    made_wall_ms: int
+
+
+class Status(Message, frozen=True, kw_only=True):
+    """Whether the gateway is there.  made_wall_ms of a last will is when the connection was prepared."""
+
+    state: Literal["online", "offline", "lost"]
+    version: str
+
+
+class SessionMessage(Message, frozen=True, kw_only=True):
+    """A session, while it lasts (end_wall_ms is null) or when it has ended.
+
+    duration_ms is by the monotonic clock and does not follow corrections of the wall clock.
+    """
+
+    id: str
+    charger: str
+    port: str
+    start_wall_ms: int
+    end_wall_ms: int | None
+    duration_ms: int
+    charging_ms: int
+    energy_wh: int
+    energy_source: str
+    power_w_max: int
+    starts: int
+    end_reason: str
+    error: str
+    vehicle: str
+
+
+class OutageMessage(Message, frozen=True, kw_only=True):
+    """A time in which a port was down, or in which nobody can say (unknown).
+
+    excluded: "" or the reason for which the minutes do not count against the port, with its evidence.
+    """
+
+    id: str
+    port: str
+    state: Literal["down", "unknown"]
+    cause: str
+    start_wall_ms: int
+    end_wall_ms: int | None
+    duration_ms: int
+    excluded: str
+    evidence: str
+
+
+class UptimeMessage(Message, frozen=True, kw_only=True):
+    """The uptime of a port in a month, computed per 23 CFR 680.116(b).
+
+    uptime_ppm: millionths, of evidence; uptime_conservative_ppm: what is unknown counts as down.  None
+    where there is nothing to compute from.  outage_ms includes what excluded_ms takes out again.
+    """
+
+    id: str
+    port: str
+    month: str
+    from_wall_ms: int
+    to_wall_ms: int
+    outage_ms: int
+    excluded_ms: int
+    unknown_ms: int
+    uptime_ppm: int | None
+    uptime_conservative_ppm: int | None
+
+
+AnyMessage = Status | SessionMessage | OutageMessage | UptimeMessage
+
+
+class Sender(NamedTuple):
+    """Who speaks.  root: the topic below which everything stands.  ports: charger id -> port id."""
+
+    root: str
+    site: str
+    boot_id: str
+    ports: Mapping[str, str]
+
+
+class Told(NamedTuple):
+    """A message ready for the outbox, or to be published at once."""
+
+    topic: str
+    payload: bytes
+    key: str
+
+
+def status(sender: Sender, state: Literal["online", "offline", "lost"], version: str, wall_ms: int) -> Told:
+    """Return a birth, farewell or last will.  Published retained."""
+    key = f"status/{sender.boot_id}/{state}/{wall_ms}"
+    message = Status(
+        schema="depot-edge/status/1",
+        site=sender.site,
+        boot_id=sender.boot_id,
+        key=key,
+        made_wall_ms=wall_ms,
+        state=state,
+        version=version,
+    )
+    return Told(f"{sender.root}/status", msgspec.json.encode(message), key)
+
+
+def told(sender: Sender, row: Kept, wall_ms: int) -> Told | None:
+    """Return the message of a row that is kept; None of a row that the network is not told."""
+    body = msgspec.structs.asdict(row)
+    if isinstance(row, Session):
+        body["port"] = sender.ports.get(row.charger, row.charger)
+        return _told(sender, "session", SessionMessage, body, wall_ms)
+    if isinstance(row, PortInterval) and row.state in ("down", "unknown"):
+        body["id"] = f"{row.port}/{row.start_wall_ms}"
+        return _told(sender, "outage", OutageMessage, body, wall_ms)
+    return None
+
+
+def uptime(
+    sender: Sender,
+    port: str,
+    month: str,
+    from_wall_ms: int,
+    to_wall_ms: int,
+    outage_ms: int,
+    excluded_ms: int,
+    unknown_ms: int,
+    uptime_ppm: int | None,
+    uptime_conservative_ppm: int | None,
+    wall_ms: int,
+) -> Told:
+    """Return the message of a port's uptime.  month: as "2026-07", in the site's time zone."""
+    body = {
+        "id": f"{port}/{month}",
+        "port": port,
+        "month": month,
+        "from_wall_ms": from_wall_ms,
+        "to_wall_ms": to_wall_ms,
+        "outage_ms": outage_ms,
+        "excluded_ms": excluded_ms,
+        "unknown_ms": unknown_ms,
+        "uptime_ppm": uptime_ppm,
+        "uptime_conservative_ppm": uptime_conservative_ppm,
+    }
+    return _told(sender, "uptime", UptimeMessage, body, wall_ms)
+
+
+def _told(sender: Sender, kind: str, struct: type[Message], body: dict[str, object], wall_ms: int) -> Told:
+    """Return a message whose key names the thing and what is said of it, but not when it is said."""
+    digest = hashlib.sha256(msgspec.json.encode(body)).hexdigest()[:16]
+    key = f"{kind}/{body['id']}/{digest}"
+    head = {
+        "schema": f"depot-edge/{kind}/1",
+        "site": sender.site,
+        "boot_id": sender.boot_id,
+        "key": key,
+        "made_wall_ms": wall_ms,
+    }
+    message = msgspec.convert(head | body, struct)
+    return Told(f"{sender.root}/{kind}", msgspec.json.encode(message), key)
+
+
+def numbered(payload: bytes, seq: int) -> bytes:
+    """Return a message of the outbox with its number."""
+    message = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    return msgspec.json.encode(message | {"seq": msgspec.Raw(str(seq).encode())})

@@ -1,0 +1,67 @@
+"""openadr3.yaml as a judge that shares nothing with our reader and writer: jsonschema with date-times."""
+
+import copy
+import functools
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+SPEC = Path(__file__).parent.parent / "vectors" / "openadr" / "openadr3.yaml"
+
+
+def _json_schema(node: Any) -> Any:
+    """OpenAPI 3.0 has `nullable` where JSON Schema has a type of null."""
+    if isinstance(node, list):
+        return [_json_schema(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {
+        key: _json_schema(value) for key, value in node.items() if key not in ("nullable", "discriminator")
+    }
+    return {"anyOf": [found, {"type": "null"}]} if node.get("nullable") is True else found
+
+
+_TIMES = jsonschema.FormatChecker([])
+
+
+@_TIMES.checks("date-time", ValueError)
+def _is_rfc_3339(text: object) -> bool:
+    """RFC 3339 by shape, and by the standard library for days that do not exist."""
+    shape = re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", str(text))
+    return shape is not None and datetime.fromisoformat(str(text)) is not None
+
+
+@functools.cache
+def _components() -> dict[str, Any]:
+    spec = yaml.safe_load(SPEC.read_text())
+    found: dict[str, Any] = _json_schema(spec["components"]["schemas"])
+    return found
+
+
+def errors(kind: str, value: object, closed: bool = False) -> list[str]:
+    """Return what is wrong with a value of a schema component.
+
+    closed: unknown keys and times that are none are wrong as well.
+    """
+    components = copy.deepcopy(_components())
+    if closed:
+        for schema in components.values():
+            _close(schema)
+    schema = {"$ref": f"#/components/schemas/{kind}", "components": {"schemas": components}}
+    validator = jsonschema.Draft7Validator(schema, format_checker=_TIMES if closed else None)
+    return [f"{'/'.join(map(str, e.absolute_path))}: {e.message}" for e in validator.iter_errors(value)]
+
+
+def _close(schema: Any) -> None:
+    if isinstance(schema, dict):
+        if "properties" in schema and "allOf" not in schema:
+            schema["additionalProperties"] = False
+        for value in list(schema.values()):
+            _close(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _close(value)

@@ -1,0 +1,311 @@
+"""edge/shell/outbox.py: against a broker that fails in every way, and a Mosquitto that is killed."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from edge.model.messages import numbered
+from edge.model.site import Broker
+from edge.shell import outbox
+from edge.shell.mqtt import Incoming, MqttLink, NotDelivered
+from edge.shell.outbox import BATCH, Outbox
+from tests.fakes.brokers import mosquitto, needs_mosquitto
+
+
+class Message(NamedTuple):
+    seq: int
+    topic: str
+    payload: bytes
+    key: str
+
+
+class Shelf:
+    """A store in memory, as SQLite's would answer."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.rows: dict[int, Message] = {}
+        self.done: list[int] = []
+        for _ in range(count):
+            self.put()
+
+    def put(self, topic: str = "n/session") -> None:
+        seq = len(self.rows) + 1
+        self.rows[seq] = Message(seq, topic, json.dumps({"seq": 0, "n": seq}).encode(), f"key-{seq}")
+
+    def outbox_pending(self, link: str, limit: int) -> list[Message]:
+        assert link == "network"
+        return [row for row in self.rows.values() if row.seq not in self.done][:limit]
+
+    def outbox_done(self, link: str, seqs: list[int], wall_ms: int) -> None:
+        assert link == "network" and wall_ms == 1_784_000_000_000
+        self.done += seqs
+
+
+class Line:
+    """A broker that does what `answer` says for each attempt: None acknowledges, an error is raised."""
+
+    def __init__(
+        self, answer: Callable[[str, int], NotDelivered | None] = lambda topic, attempt: None
+    ) -> None:
+        self.connected = True
+        self.heard: list[tuple[str, bytes]] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._answer = answer
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False, key: str = "") -> None:
+        self.heard.append((key, payload))
+        attempt = len(self.heard)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        await asyncio.sleep(0)
+        self._at_once -= 1
+        if error := self._answer(topic, attempt):
+            raise error
+
+    @property
+    def keys(self) -> list[str]:
+        return [key for key, _ in self.heard]
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 60))
+
+
+async def until(what: Callable[[], Any], within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def draining(shelf: Shelf, line: Any, **fields: Any) -> Any:
+    box = Outbox("network", shelf, line, wall_clock=lambda: 1_784_000_000_000, **fields)
+    task = asyncio.create_task(box.run())
+    try:
+        yield box
+    finally:
+        assert not task.done(), "the outbox has ended by itself"
+        task.cancel()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "BACK_OFF_S", (0.02, 0.1))
+    monkeypatch.setattr(outbox, "CONFIRM_S", 0.2)
+    monkeypatch.setattr(outbox, "REFUSED_S", 0.2)
+
+
+def test_everything_goes_in_order_and_at_most_a_batch_at_once() -> None:
+    async def story() -> None:
+        shelf, line = Shelf(50), Line()
+        async with draining(shelf, line):
+            await until(lambda: len(shelf.done) == 50)
+        assert line.keys == [f"key-{n}" for n in range(1, 51)]
+        assert shelf.done == list(range(1, 51))
+        assert 1 < line.most_at_once <= BATCH
+
+    run(story())
+
+
+def test_what_comes_later_is_seen_when_woken() -> None:
+    async def story() -> None:
+        shelf, line = Shelf(), Line()
+        line.connected = False
+        async with draining(shelf, line) as box:
+            await asyncio.sleep(0.05)
+            shelf.put()
+            box.wake()
+            await asyncio.sleep(0.05)
+            assert not line.heard
+            line.connected = True
+            box.wake()
+            await until(lambda: shelf.done == [1], 1)
+
+    run(story())
+
+
+def test_after_a_failure_it_begins_with_the_oldest() -> None:
+    async def story() -> None:
+        shelf = Shelf(5)
+        line = Line(lambda topic, attempt: NotDelivered("lost") if attempt in (2, 3) else None)
+        async with draining(shelf, line):
+            await until(lambda: sorted(shelf.done) == [1, 2, 3, 4, 5])
+        assert line.keys == ["key-1", "key-2", "key-3", "key-4", "key-5", "key-2", "key-3"]
+
+    run(story())
+
+
+def test_what_is_refused_waits_and_does_not_hold_up_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LOOK_S", 0.05)
+
+    async def story() -> None:
+        shelf, allowed = Shelf(), []
+
+        def answer(topic: str, attempt: int) -> NotDelivered | None:
+            return (
+                NotDelivered("Not authorized", refused=True) if topic == "n/uptime" and not allowed else None
+            )
+
+        for _ in range(20):
+            shelf.put("n/uptime")
+        shelf.put("n/session")
+        line = Line(answer)
+        async with draining(shelf, line) as box:
+            await until(lambda: shelf.done == [21])
+            assert box.refused >= 20
+            allowed.append(True)
+            await until(lambda: len(shelf.done) == 21)
+        assert shelf.done == [21, *range(1, 21)]
+
+    run(story())
+
+
+def test_only_the_application_empties_the_outbox_where_there_is_one() -> None:
+    async def story() -> None:
+        shelf, line = Shelf(3), Line()
+        async with draining(shelf, line, confirmed=True, site="depot") as box:
+            await until(lambda: len(line.heard) == 3)
+            assert not shelf.done
+            assert box.acknowledged(b'{"site": "depot", "up_to": 2}') == ""
+            assert shelf.done == [1, 2]
+            await until(lambda: line.keys == ["key-1", "key-2", "key-3", "key-3"])  # asked again
+            assert box.acknowledged(b'{"seqs": [3, 99]}') == ""
+            await until(lambda: shelf.done == [1, 2, 3])
+            assert box.sent == 4
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b"", 'expected {"up_to": NUMBER}'),
+        (b"[1]", 'expected {"up_to": NUMBER}'),
+        (b'{"up_to": "3"}', 'expected {"up_to": NUMBER}'),
+        (b"[" * 50_000, 'expected {"up_to": NUMBER}'),
+        (b" " * 100_000, "expected at most 65536 bytes"),
+        (b'{"site": "other", "up_to": 3}', "site: expected depot, got other"),
+    ],
+)
+def test_a_wrong_acknowledgement_acknowledges_nothing(payload: bytes, expected: str) -> None:
+    async def story() -> None:
+        shelf, line = Shelf(3), Line()
+        async with draining(shelf, line, confirmed=True, site="depot") as box:
+            await until(lambda: len(line.heard) == 3)
+            assert expected in box.acknowledged(payload)
+            assert not shelf.done
+
+    run(story())
+
+
+class Receiver:
+    """The receiving application: notes the first copy of every key, and acknowledges by number."""
+
+    def __init__(self, port: int, acknowledges: bool) -> None:
+        self.keys: list[int] = []
+        self.copies = 0
+        self._acknowledges = acknowledges
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.link = MqttLink(
+            "network", broker(port), "receiver", subscriptions=("n/session",), on_message=self._hear
+        )
+
+    def _hear(self, message: Incoming) -> None:
+        body = json.loads(message.payload)
+        assert body["seq"] == body["n"]
+        if body["n"] in self.keys:
+            self.copies += 1
+        else:
+            self.keys.append(body["n"])
+        message.done()
+        if self._acknowledges:
+            task = asyncio.ensure_future(self._acknowledge(body["seq"]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _acknowledge(self, seq: int) -> None:
+        with contextlib.suppress(NotDelivered):
+            await self.link.publish("n/ack", json.dumps({"seqs": [seq]}).encode(), within_s=5)
+
+
+def broker(port: int) -> Broker:
+    return Broker("127.0.0.1", port, tls=False, keepalive_s=5)
+
+
+@needs_mosquitto
+def test_a_broker_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    with mosquitto(tmp_path) as server:
+
+        async def story() -> None:
+            shelf, receiver = Shelf(), Receiver(server.port, acknowledges=True)
+            boxes: list[Outbox] = []
+
+            def hear(message: Incoming) -> None:
+                assert boxes[0].acknowledged(message.payload) == ""
+                message.done()
+
+            depot = MqttLink(
+                "network",
+                broker(server.port),
+                "depot",
+                subscriptions=("n/ack",),
+                on_message=hear,
+                on_link=lambda up, why: boxes[0].wake(),
+            )
+            async with draining(
+                shelf, depot, confirmed=True, stamp=lambda row: numbered(row.payload, row.seq)
+            ) as box:
+                boxes.append(box)
+                depot.start()
+                receiver.link.start()
+                await until(lambda: receiver.link.connected and depot.connected)
+                for n in range(300):
+                    shelf.put()
+                    if n % 8 == 0:
+                        box.wake()
+                        await asyncio.sleep(0.01)
+                    if n in (80, 160, 240):
+                        server.kill()
+                        server.start()
+                        await until(lambda: not depot.connected and not receiver.link.connected)
+                        await until(lambda: depot.connected and receiver.link.connected)
+                await until(lambda: len(shelf.done) == 300, 40)
+                # Nothing is lost.  The order of first copies is the broker's as long as it lives: killed, it
+                # forgets the receiver's subscription, and what comes before the new one goes nowhere.
+                assert sorted(receiver.keys) == list(range(1, 301))
+                assert sorted(set(shelf.done)) == list(range(1, 301))
+                await depot.close()
+                await receiver.link.close()
+
+        run(story())
+
+
+@needs_mosquitto
+def test_without_an_application_puback_does(tmp_path: Path) -> None:
+    with mosquitto(tmp_path) as server:
+
+        async def story() -> None:
+            shelf, receiver = Shelf(100), Receiver(server.port, acknowledges=False)
+            receiver.link.start()
+            await until(lambda: receiver.link.connected)
+            await asyncio.sleep(0.2)
+            depot = MqttLink("network", broker(server.port), "depot")
+            depot.start()
+            async with draining(shelf, depot, stamp=lambda row: numbered(row.payload, row.seq)) as box:
+                await until(lambda: depot.connected)
+                box.wake()
+                await until(lambda: len(receiver.keys) == 100)
+                assert receiver.keys == list(range(1, 101)) and receiver.copies == 0
+                await until(lambda: shelf.done == list(range(1, 101)))
+                await depot.close()
+                await receiver.link.close()
+
+        run(story())
