@@ -3,6 +3,7 @@
 For the daemon:
 
     store, notes = open_store(path, boot_id)       never raises: at worst it keeps in memory, and notes say so
+    store.remember("timezone", site.timezone)      so that reports find it in the file
     restored = store.restore(at_ms, wall_ms)       the first event for the core
     store.keep(row, message)                       a Keep command; the message goes to the outbox with it
     store.window_set(window) …                     all of these only fill a buffer
@@ -178,6 +179,10 @@ class Store:
         """Return a value of the table meta, None where there is none."""
         found = self._read("SELECT value FROM meta WHERE key = ?", key)
         return found[0][0] if found else None
+
+    def remember(self, key: str, value: str | int) -> None:
+        """Keep a value in the table meta: "timezone" and "site" for those who read the file alone."""
+        self._put(("meta", key), "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     # --- keeping ------------------------------------------------------------------------------------
 

@@ -1,0 +1,133 @@
+"""`depot uptime --month YYYY-MM`: uptime per port, per 23 CFR 680.116(b), from the store."""
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge.cli import CallError, asking
+from edge.report.uptime import METHOD, Figure, PortUptime, minutes, monthly, months_ending
+from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
+from edge.shell.statedir import STORE
+from edge.shell.store import Store
+from edge.shell.storefile import StoreTrouble
+
+EPILOG = """examples:
+  depot uptime --month 2026-10
+  depot uptime --month 2026-10 --store /var/lib/depot-edge/depot.db --json
+  depot uptime --month 2026-10 --site site.toml      months by the site's time zone
+
+Two figures stand side by side: in the conservative one, time that nobody saw is down; by evidence, an
+outage is what was seen as one.  The year is the twelve months that end with the month; it stays blank
+until there are records of so long.  More than 97 % passes, decided on exact time.
+
+exit 0: done.  1: nothing is recorded of that month.  2: the call or a file is wrong.
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.epilog = EPILOG
+    parser.add_argument("--month", required=True, metavar="YYYY-MM", help="the month to report on")
+    parser.add_argument("--store", type=Path, metavar="FILE", help=f"the store (default: {STORE} in --state)")
+    parser.add_argument("--site", type=Path, metavar="FILE", help="a site file, for its time zone")
+    asking.arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report.  Returns 0, or 1 where nothing is recorded of the month."""
+    path = args.store or args.state / STORE
+    try:
+        store = Store(path, read_only=True)
+        try:
+            timezone = _timezone(args.site, store)
+            ports, until_wall_ms = _report(store, args.month, timezone)
+        finally:
+            store.close()
+    except (StoreTrouble, SiteRefused, SiteUnreadable) as error:
+        raise CallError(str(error)) from None
+    except ValueError as error:
+        raise CallError(f"uptime: {error}") from None
+    if args.json:
+        print(json.dumps(_document(args.month, timezone, ports, until_wall_ms), indent=1))
+    else:
+        _tell(args.month, timezone, ports, until_wall_ms)
+    return 0 if ports else 1
+
+
+def _timezone(site: Path | None, store: Store) -> str:
+    """Return the time zone by whose clock months end: of the site file, else of the store."""
+    if site is not None:
+        return load(site).timezone
+    return str(store.meta("timezone") or "UTC")
+
+
+def _report(store: Store, month: str, timezone: str) -> tuple[list[PortUptime], int]:
+    """Return the uptime of all ports, and how far the records go: to the last heartbeat."""
+    year = months_ending(month, 12, timezone)
+    until_wall_ms = int(store.meta("last_wall_ms") or 0)
+    intervals = store.port_intervals(*year)
+    return monthly(intervals, store.first_seen(), month, timezone, until_wall_ms), until_wall_ms
+
+
+def _document(month: str, timezone: str, ports: list[PortUptime], until_wall_ms: int) -> dict[str, Any]:
+    return {
+        "month": month,
+        "timezone": timezone,
+        "records_until": _utc(until_wall_ms),
+        "method": METHOD,
+        "ports": [
+            {**msgspec.to_builtins(port), "from": _utc(port.from_wall_ms), "to": _utc(port.to_wall_ms)}
+            for port in ports
+        ],
+    }
+
+
+def _tell(month: str, timezone: str, ports: list[PortUptime], until_wall_ms: int) -> None:
+    zone = ZoneInfo(timezone)
+    until = datetime.fromtimestamp(until_wall_ms / 1000, zone).strftime("%Y-%m-%d %H:%M")
+    print(f"Uptime {month}, {timezone}, records until {until}; minutes")
+    if not ports:
+        print("nothing is recorded of that month")
+        return
+    head = (
+        "PORT",
+        "OUTAGE",
+        "EXCLUDED",
+        "UNKNOWN",
+        "OUTAGES",
+        "BY EVIDENCE",
+        "CONSERVATIVE",
+        "YEAR",
+        "YEAR CONS.",
+    )
+    lines = [
+        (
+            port.port,
+            minutes(port.down_ms),
+            minutes(port.excluded_ms),
+            minutes(port.unknown_ms),
+            str(port.outages),
+            f"{port.evidence.percent} %",
+            f"{port.conservative.percent} %",
+            _year(port.year_evidence),
+            _year(port.year_conservative),
+        )
+        for port in ports
+    ]
+    print(asking.table(head, lines, right=range(1, 8)))
+    print(METHOD)
+
+
+def _year(figure: Figure | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure.percent} % {'pass' if figure.meets else 'FAIL'}"
+
+
+def _utc(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
