@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -223,3 +224,9 @@ def test_only_text_made_here_is_markup() -> None:
     )
     assert h("meta", {"charset": "utf-8"}) == '<meta charset="utf-8">'
     assert h("p", {"hidden": "", "class": None}) == "<p hidden></p>"
+
+
+def test_the_description_in_docs_is_the_one_that_is_served(served: Served) -> None:
+    written = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
+    again = "python -m edge.web > docs/openapi.json"
+    assert written == Got(served, "/schema/openapi.json").json(), f"describe it again: {again}"

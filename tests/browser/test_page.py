@@ -130,6 +130,22 @@ def test_a_lost_connection_is_said_and_comes_back(served: Served, open_page: Ope
     assert not page.locator("#lost").is_visible()
 
 
+def test_a_page_that_nobody_sees_holds_no_line(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    hide = (
+        "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+        " document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    page.evaluate(hide, True)
+    served.tick(25)
+    page.wait_for_timeout(300)
+    assert text_of(page, "[data-live=time]") == "14:03:12"
+    page.evaluate(hide, False)
+    shows(page, "[data-live=time]", "14:03:37")
+    is_live(page)
+
+
 def test_another_drawing_of_the_site_makes_another_page(served: Served, open_page: Open) -> None:
     page = open_page(served)
     is_live(page)

@@ -15,6 +15,7 @@ let shownAt = body.querySelector('[data-live="time"]')?.textContent ?? "";
 let shownMs = performance.now(); // when what is shown was decided, by this browser's clock
 let connected = false;
 let everConnected = false;
+let stream = null;
 
 function index() {
   const found = new Map();
@@ -83,15 +84,28 @@ function showAge() {
 }
 
 function connect() {
-  const stream = new EventSource("/api/stream");
+  stream = new EventSource("/api/stream");
   stream.onopen = () => { connected = everConnected = true; showAge(); };
   stream.onmessage = (event) => take(JSON.parse(event.data));
   stream.onerror = () => {
     connected = false;
     everConnected = true;
     showAge();
-    if (stream.readyState === EventSource.CLOSED) { setTimeout(connect, 2000); } // the browser has given up
+    if (stream?.readyState === EventSource.CLOSED) { // the browser has given up; we have not
+      stream = null;
+      setTimeout(follow, 2000);
+    }
   };
+}
+
+// A page that nobody sees holds no line: a browser allows six per host, and a phone has a battery.
+function follow() {
+  if (document.hidden) {
+    stream?.close();
+    stream = null;
+  } else if (!stream) {
+    connect();
+  }
 }
 
 async function explain(details) {
@@ -110,5 +124,6 @@ for (const details of document.querySelectorAll("details.why")) {
   details.addEventListener("toggle", () => { if (details.open) { explain(details); } });
 }
 
-connect();
+document.addEventListener("visibilitychange", follow);
+follow();
 setInterval(showAge, 500);
