@@ -161,7 +161,7 @@ class Controller:
                 Ask(
                     id=charger.id,
                     node=charger.node,
-                    phases=tuple(p + 1 for p in charger.phases),
+                    phases=tuple(sorted(p + 1 for p in charger.phases)),
                     min_ma=charger.min_ma,
                     max_ma=max_ma if max_ma >= charger.min_ma else 0,
                     step_ma=100,

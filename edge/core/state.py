@@ -77,6 +77,7 @@ class ChargerKnown:
     """A charger's latest, and the worst case of what it may draw.
 
     told_ma: the newest setpoint, None before the first.  written_at_ms: when the device accepted it.
+    raised_at_ms, raised_ma: the last raise, None once it has arrived or had the time to.
     may_ma: rule 1, per phase.  changed_at_ms: when told_ma last moved.
     """
 
@@ -91,6 +92,8 @@ class ChargerKnown:
     written_at_ms: int | None = None
     may_ma: int = 0
     changed_at_ms: int | None = None
+    raised_at_ms: int | None = None
+    raised_ma: int = 0
     lost_why: str = ""
 
     def __post_init__(self) -> None:
@@ -124,7 +127,8 @@ class ChargerKnown:
             if isinstance(back, int):
                 self.may_ma = max(back, drawn_ma or 0)
             return
-        if self.written_at_ms is not None and at_ms > self.written_at_ms:
+        rising = self._rising(at_ms, drawn_ma)
+        if self.written_at_ms is not None and at_ms > self.written_at_ms and not rising:
             if drawn_ma is not None:
                 seen = drawn_ma <= self.told_ma + SEEN_TOLERANCE_MA
             else:
@@ -134,9 +138,23 @@ class ChargerKnown:
         if drawn_ma is not None:
             self.may_ma = max(self.may_ma, drawn_ma)  # whatever it was told, count what it takes
 
+    def _rising(self, at_ms: int, drawn_ma: int | None) -> bool:
+        """Say whether the last raise may still be on its way: then a low current proves nothing.
+
+        It takes as long as a decrease; a vehicle that was told more, and less a moment later, follows both.
+        """
+        if self.raised_at_ms is None:
+            return False
+        if at_ms >= self.raised_at_ms + UNSEEN_MS or (drawn_ma or 0) * 10 >= self.raised_ma * 9:
+            self.raised_at_ms = None
+            return False
+        return True
+
     def tell(self, current_ma: int, now_ms: int) -> None:
         """Note a setpoint that is going out now."""
         if current_ma != self.told_ma:
+            if current_ma > (self.may_ma if self.told_ma is None else self.told_ma):
+                self.raised_at_ms, self.raised_ma = now_ms, current_ma
             self.told_ma = current_ma
             self.written_at_ms = None
             self.changed_at_ms = now_ms

@@ -50,6 +50,21 @@ def told(*steps: tuple[Any, ...]) -> int:
             [("takes", 0, 16, 16), ("tell", 1, 10), ("tell", 2, 12), ("written", 3, 10), ("takes", 4, 9, 10)],
             16,
         ),
+        (  # raised, and lowered before the vehicle has followed: it will follow both
+            [("takes", 0, 6, 6), ("tell", 1, 12), ("tell", 2, 6), ("written", 3, 6), ("takes", 4, 6, 6)],
+            12,
+        ),
+        (
+            [("takes", 0, 6, 6), ("tell", 1, 12), ("tell", 2, 6), ("written", 3, 6), ("takes", 10_001, 6, 6)],
+            6,
+        ),
+        (
+            [
+                *(("takes", 0, 6, 6), ("tell", 1, 12), ("takes", 2, 12, 12)),
+                *(("tell", 3, 6), ("written", 4, 6), ("takes", 5, 6, 6)),
+            ],
+            6,
+        ),
         (
             [("takes", 0, 9, 9), ("tell", 1, 9), ("written", 2, 9), ("takes", 3, 14, 9)],
             14,
