@@ -82,11 +82,11 @@ class Controller:
         return []
 
     def _decide(self, tick: Tick) -> list[AnyCommand]:
-        now_ms, wall_ms = tick.at_ms, tick.wall_ms
+        now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
         wants = self._wants(tick, others)  # what each vehicle could use, and by when
         requests = self._asks(wants, others, now_ms)  # the same, in the balancer's words
-        rooms = limits.lowest(self.site, others, self._caps(wall_ms), self._asked(requests))
+        rooms = limits.lowest(self.site, others, self._caps(tick), self._asked(requests))
         held = self._held(now_ms)
         verdict = guard.decide(rooms, requests, held, self._paths)  # shares (C core), order, ramps, check
         commands: list[AnyCommand] = []
@@ -198,11 +198,11 @@ class Controller:
             )
         return held
 
-    def _caps(self, wall_ms: int) -> list[Cap]:
+    def _caps(self, tick: Tick) -> list[Cap]:
         """Return every limit that lowers the installer's: the utility's events and the operator's word."""
-        caps = self._calendar.caps(wall_ms)
+        caps = self._calendar.caps(tick)
         for said in self._operator.values():
-            if said.until_wall_ms is None or wall_ms < said.until_wall_ms:
+            if said.until_wall_ms is None or tick.wall_ms < said.until_wall_ms:
                 caps.append(
                     Cap(said.node, f"operator limit by {said.who or 'somebody'}", limit_ma=said.limit_ma)
                 )

@@ -1,10 +1,22 @@
-"""What is written down as it unfolds: sessions, port states, decisions."""
+"""What is written down as it unfolds: sessions, port states, decisions; and what the network is told."""
 
+from collections.abc import Iterable
+
+from edge.core import observation, ports, sessions
 from edge.core.decisions import Decisions
+from edge.core.observation import Observation
 from edge.core.state import State
-from edge.model.flow import AnyCommand, Restored, Tick
-from edge.model.records import TickRecord
+from edge.model.flow import AnyCommand, Keep, Restored, Tick
+from edge.model.records import Kept, PortInterval, Session, TickRecord
 from edge.model.site import Site
+
+NOTHING = Restored(
+    at_ms=0, wall_ms=0, boot_id="", last_wall_ms=None, kept=[], windows=[], events=[], opt_outs={}
+)
+
+# The main meter answers, and there is no voltage: the mains are gone.  Half of the nominal voltage is far
+# below what EN 50160 allows and far above what a dead phase couples in.
+DEAD_PER_NOMINAL = 2
 
 
 class Diary:
@@ -13,19 +25,65 @@ class Diary:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._decisions = Decisions()
+        self._sessions = sessions.begin(NOTHING, 0)
+        self._ports = ports.begin(NOTHING, 0)
 
     def restored(self, event: Restored) -> list[AnyCommand]:
         """Take over what was open when the gateway last ran."""
+        self._sessions = sessions.begin(event, event.at_ms)
+        self._ports = ports.begin(event, event.at_ms)
         return []
 
     def session_wh(self, charger: str) -> int:
         """Return what the vehicle at a charger has got since it came, 0 without one."""
-        return 0
+        session = sessions.current(self._sessions, charger)
+        return session.energy_wh if session else 0
 
     def session_since(self, charger: str) -> int | None:
         """Return when the vehicle at a charger came, UTC ms."""
-        return None
+        session = sessions.current(self._sessions, charger)
+        return session.start_wall_ms if session else None
 
     def step(self, tick: Tick, state: State, record: TickRecord) -> list[AnyCommand]:
-        """Return what a tick adds."""
-        return self._decisions.step(record)
+        """Return the rows that a tick adds."""
+        seen = self._observed(state, record)
+        clock = (tick.at_ms, tick.wall_ms, tick.wall_trusted)
+        self._sessions, session_rows = sessions.step(self._sessions, seen, *clock)
+        self._ports, port_rows = ports.step(self._ports, seen, *clock, power_lost=self._power_lost(state))
+        return [*_kept(session_rows), *_kept(port_rows), *self._decisions.step(record)]
+
+    def _observed(self, state: State, record: TickRecord) -> list[Observation]:
+        seen = []
+        for charger, now in zip(self._site.chargers, record.chargers, strict=True):
+            known = state.chargers[charger.id]
+            seen.append(
+                observation.of(
+                    charger,
+                    known.values,
+                    online=now.online and "state" in known.values,  # recognised is not yet asked
+                    curtailed=now.granted_ma < charger.max_ma,
+                    why=known.lost_why,
+                    voltage_v=self._site.voltage_v,
+                )
+            )
+        return seen
+
+    def _power_lost(self, state: State) -> str:
+        """Return the evidence that the mains are gone, "" while they are not or nobody can say."""
+        meter = self._site.nodes[0].meter
+        voltages = state.meters[meter].voltages_mv if meter else ()
+        dead_mv = self._site.voltage_v * 1000 // DEAD_PER_NOMINAL
+        if not voltages or max(voltages) >= dead_mv:
+            return ""
+        return f"{meter} shows " + ", ".join(f"{mv // 1000} V" for mv in voltages)
+
+
+def _kept(rows: Iterable[Kept]) -> list[AnyCommand]:
+    return [Keep(row, tell="network" if _is_told(row) else "") for row in rows]
+
+
+def _is_told(row: Kept) -> bool:
+    """Say whether the network is told: of sessions that begin, grow or end, and of outages."""
+    if isinstance(row, Session):
+        return sessions.is_news(row)
+    return isinstance(row, PortInterval) and row.state != "up"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edge.core.grid import Other, highest_voltage_mv
 from edge.model.site import Node, Site
-from edge.model.units import PHASES, Triple, amps_text, ma_down_from_w
+from edge.model.units import PHASES, Triple, amps_text, kw_text, ma_down_from_w
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ def _room(site: Site, node: Node, other: Other, caps: list[Cap], asked: Triple) 
     high = [node.limit_ma[p] - other.high_ma[p] for p in PHASES]
     because = [f"breaker {amps_text(node.limit_ma[p])}" for p in PHASES]
     installed = (
-        [Cap(node.id, f"site limit {node.limit_w} W", node.limit_w)] if node.limit_w is not None else []
+        [Cap(node.id, f"site limit {kw_text(node.limit_w)}", node.limit_w)]
+        if node.limit_w is not None
+        else []
     )
     for cap in [*installed, *(c for c in caps if c.node == node.id)]:
         for p in PHASES:

@@ -9,7 +9,7 @@ Rule 3: currents are kept on the site's phases; the device's own order ends in t
 from collections import deque
 from dataclasses import dataclass, field
 
-from edge.model.quantities import CURRENT_KEYS, POWER_KEYS
+from edge.model.quantities import CURRENT_KEYS, POWER_KEYS, VOLTAGE_KEYS
 from edge.model.site import Charger, Meter, Policy, Site
 from edge.model.units import Triple
 
@@ -49,7 +49,6 @@ class MeterKnown:
     power_w: int | None = None
     voltages_mv: tuple[int, ...] = ()
     at_ms: int | None = None
-    energy_wh: int | None = None
 
     def read(self, meter: Meter, at_ms: int, values: dict[str, int | str]) -> None:
         """Take in a reading; one without currents does not make the meter any younger."""
@@ -63,9 +62,9 @@ class MeterKnown:
                 parts = on_site_phases(values, POWER_KEYS, meter.phases)
                 power = sum(parts) if parts is not None else None
             self.power_w = power * ratio if power is not None else None
-        energy = values.get("energy_import_wh")
-        if isinstance(energy, int):
-            self.energy_wh = energy * meter.ratio
+        voltages = on_site_phases(values, VOLTAGE_KEYS, meter.phases)
+        if voltages is not None:
+            self.voltages_mv = voltages
 
     def age_ms(self, now_ms: int) -> int | None:
         """Return how old the currents are, None if there never were any."""

@@ -27,7 +27,7 @@ def explained(because: str, want: asks.Want, rooms: list[Room], others: dict[str
         for p in PHASES:
             place = f"{room.node} {PHASE_NAMES[p]}"
             if because in {place, f"no room for the minimum at {place}"}:
-                other = amps_text(others[room.node].now_ma[p])
+                other = amps_text(-(-others[room.node].now_ma[p] // 100) * 100)  # to a tenth, up (I8)
                 head = "is full" if because == place else "has no room for the minimum"
                 return f"{place} {head}: {room.because[p]}, other load {other}"
     return because

@@ -46,6 +46,12 @@ def amps_text(current_ma: int) -> str:
     return f"{'-' if current_ma < 0 else ''}{text} A"
 
 
+def kw_text(power_w: int) -> str:
+    """Return a power as people read it: 23500 → "23.5 kW"."""
+    whole, rest = divmod(power_w, 1000)
+    return f"{whole}" + (f".{rest:03}".rstrip("0") if rest else "") + " kW"
+
+
 def ma_down_from_w(power_w: int, voltage_mv: int) -> int:
     """Return the current that `power_w` is at `voltage_mv`, rounded down to whole mA."""
     return max(0, power_w) * 1_000_000 // voltage_mv

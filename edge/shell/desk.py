@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from edge.model.flow import Event, OptOut, WindowRemoved, WindowSet
+from edge.model.flow import AnyEvent, OptOut, WindowRemoved, WindowSet
 from edge.model.records import Decision, TickRecord
 from edge.model.site import Site, Window
 from edge.model.units import SECOND_MS
@@ -77,7 +77,7 @@ class Desk:
         self,
         site: Site,
         store: DeskStore,
-        say: Callable[[Event], None],
+        say: Callable[[AnyEvent], None],
         *,
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,

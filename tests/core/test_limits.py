@@ -52,7 +52,7 @@ def test_the_lowest_of_several_wins_phase_by_phase() -> None:
 def test_the_installers_own_cap_in_watts_counts_like_any_other() -> None:
     site = Site("y", "Y", "UTC", (Node("main", None, (100_000,) * 3, limit_w=30_000),))
     assert room(site=site).now_ma == (30_434, 30_434, 30_434)
-    assert room(site=site).because[0] == "site limit 30000 W"
+    assert room(site=site).because[0] == "site limit 30 kW"
 
 
 def test_a_cap_below_the_other_load_leaves_nothing() -> None:

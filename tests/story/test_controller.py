@@ -1,6 +1,19 @@
 """The controller, told as stories.  Currents and times are worked out by hand."""
 
-from edge.model.flow import Audit, Lost, Noted, OperatorLimit, Reading, SetCurrent, WindowSet
+from edge.model.flow import (
+    Audit,
+    Keep,
+    Lost,
+    Noted,
+    OperatorLimit,
+    Reading,
+    Remember,
+    SetCurrent,
+    UtilitySaid,
+    WindowSet,
+)
+from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Payload
+from edge.model.records import Compliance, EventStep
 from edge.model.site import Window
 from tests.story.sites import WALL_MS, depot, flows, takes, there, tick, wrote
 from tests.story.story import ANY, Nothing, Story
@@ -195,4 +208,80 @@ def test_every_tick_is_noted_with_what_was_seen_and_decided() -> None:
     assert main.charging_ma == (40_000, 40_000, 40_000)
     assert noted.record.violations == []
     assert [c.granted_ma for c in noted.record.chargers] == [20_000, 20_000]
+    assert story
+
+
+def capacity(
+    limit_kw: float, from_ms: int, for_ms: int, id_: str = "e1", kind: str = "IMPORT_CAPACITY_LIMIT"
+) -> OpenAdrEvent:
+    """Return an event for a stretch of the story's time."""
+    interval = Interval(0, (Payload(kind, (limit_kw,)),))
+    period = IntervalPeriod(WALL_MS + from_ms, for_ms)
+    return OpenAdrEvent(
+        id_, "p1", name="evening", period=period, intervals=(interval,), received_wall_ms=WALL_MS
+    )
+
+
+def test_a_utility_limits_the_site_from_the_start_to_the_end_of_its_event() -> None:
+    event = capacity(10, from_ms=3_000, for_ms=4_000)
+    story = (
+        begin(1, other_max_ma=0)
+        >> flows(0, 2, 2, 2)
+        >> tick(0)
+        >> flows(900, 2, 2, 2)
+        >> UtilitySaid(950, WALL_MS + 950, "CREATE", event)
+        << Remember(event)
+        >> tick(1_000)
+        << sets("bay-1", 32)
+        >> wrote(1_100, "bay-1", 32)
+    )
+    for second in (1, 2):
+        story = (
+            story
+            >> takes(second * 1_000 + 700, "bay-1", 0, setpoint_a=32)
+            >> flows(second * 1_000 + 900, 2, 2, 2)
+            >> tick(second * 1_000 + 1_000)
+        )
+    # 10 kW less 1 380 W at 253 V is 34 071 mA on three phases, 11 357 each, down to a tenth of an amp
+    until = "16:53"
+    assert (
+        story
+        << sets("bay-1", 11.3, f"main L1 is full: utility event evening, 10 kW until {until}, other load 2 A")
+        >> takes(6_700, "bay-1", 0, setpoint_a=32)
+        >> flows(6_900, 2, 2, 2)
+        >> tick(6_999)
+        << sets("bay-1", 11.3)
+        >> takes(7_000, "bay-1", 0, setpoint_a=11)
+        >> flows(7_000, 2, 2, 2)
+        >> tick(7_001)
+        << Keep(ANY, tell="utility")
+        << Keep(EventStep("e1", WALL_MS + 7_001, "done"))
+    )
+    # the hold time of an increase runs from the last change, at 3 s
+    assert (
+        story
+        >> takes(13_000, "bay-1", 0, setpoint_a=11)
+        >> flows(13_000, 2, 2, 2)
+        >> tick(13_100)
+        << sets("bay-1", 32)
+    )
+
+
+def test_what_was_done_about_a_limit_is_kept_and_told() -> None:
+    story = begin(1) >> UtilitySaid(950, WALL_MS + 950, "CREATE", capacity(10, from_ms=1_500, for_ms=30_000))
+    rows: list[Compliance] = []
+    for second in range(1, 35):
+        story = story >> flows(second * 1_000, 10, 10, 10) >> tick(second * 1_000 + 500)
+        rows += [c.row for c in story.last if isinstance(c, Keep) and isinstance(c.row, Compliance)]
+    assert story
+    (row,) = rows
+    assert (row.event_id, row.limit_w, row.mean_w, row.highest_w) == ("e1", 10_000, 6_900, 6_900)
+    assert row.complied_after_ms == 0
+
+
+def test_a_price_of_the_utility_takes_the_place_of_the_tariffs() -> None:
+    event = capacity(0.5, from_ms=0, for_ms=3_600_000, kind="PRICE")
+    story = begin(1) >> UtilitySaid(900, WALL_MS + 900, "CREATE", event) >> flows(950, 0, 0, 0) >> tick(1_000)
+    (noted,) = (c for c in story.last if isinstance(c, Noted))
+    assert [(p.price_micro, p.source) for p in noted.record.prices] == [(500_000, "utility event evening")]
     assert story

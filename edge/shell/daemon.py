@@ -1,0 +1,216 @@
+"""The daemon: the only loop.  Events in, commands out; it decides nothing.
+
+    masters, brokers, desk, clock ── say(event) ──> inbox ──> Controller.handle ──> commands ──> do(command)
+
+Rule 1: between an event and its commands there is no await.
+Rule 2: a second that could not be used is left out, not made up for: two ticks never follow at once.
+Rule 3: the disk, a broker or a device may fail for as long as they like; the loop goes on and says so.
+Rule 4: if the loop itself fails, the process ends.  Setpoints then expire, chargers fall back by themselves
+        (I4), and systemd starts anew.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from edge.core.controller import Controller
+from edge.model.flow import (
+    AnyCommand,
+    AnyEvent,
+    Audit,
+    Forget,
+    Keep,
+    Noted,
+    Remember,
+    SetCurrent,
+    Tick,
+)
+from edge.model.site import Site
+from edge.model.tariff import Tariff
+from edge.model.units import DAY_MS, SECOND_MS
+from edge.shell import buses, control
+from edge.shell.clock import Clock
+from edge.shell.desk import Desk
+from edge.shell.links import Links
+from edge.shell.recorder import Recorder
+from edge.shell.statedir import CONTROL_SOCKET, STORE
+from edge.shell.store import open_store
+from edge.shell.storefile import StoreTrouble
+
+log = logging.getLogger("edge.daemon")
+
+# A violation writes the flight recorder out; not again for the same trouble within this time.
+RECORD_AGAIN_MS = 15 * 60 * SECOND_MS
+
+Guest = Callable[[Desk], Coroutine[Any, Any, None]]
+
+
+class Daemon:
+    """One depot.  state: the directory that survives.  guests: what else runs beside it, such as the page."""
+
+    def __init__(
+        self,
+        site: Site,
+        tariff: Tariff | None,
+        state: Path,
+        guests: tuple[Guest, ...] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare everything; nothing is opened but the store.
+
+        Raises ValueError, library.UnknownDriver and table.BadTable for a device that cannot be spoken to,
+        and mqtt.BadBroker for a broker whose files are not there.
+        """
+        self.site = site
+        self.run_id = uuid.uuid4().hex[:12]
+        state.mkdir(parents=True, exist_ok=True)
+        self.store, self._notes = open_store(state / STORE, self.run_id)
+        self.clock = clock or Clock(self.store.meta("last_wall_ms") or 0)
+        self.controller = Controller(site, tariff)
+        self.recorder = Recorder(state / "recordings")
+        self.desk = Desk(site, self.store, self.say, now_ms=self.clock.now_ms, wall_ms=self.clock.wall_ms)
+        self.links = Links(site, self.store, self.say, self.run_id, self.clock)
+        self._masters = buses.build(site, self.say, self.clock)
+        self._master_of = {name: master for master in self._masters for name in master.members}
+        self._inbox: asyncio.Queue[AnyEvent] = asyncio.Queue()
+        self._guests = guests
+        self._state = state
+        self._recorded_at_ms = -RECORD_AGAIN_MS
+        self._trouble = ""
+        self._pruned_ms = 0
+
+    def say(self, event: AnyEvent) -> None:
+        """Hand an event to the core; it is taken in the order of saying."""
+        self._inbox.put_nowait(event)
+
+    async def run(self) -> None:
+        """Run until cancelled.  Raises what the loop itself fails with."""
+        now_ms, wall_ms = self.clock.now_ms(), self.clock.wall_ms()
+        for note in self._notes:
+            log.error("%s", note)
+            self.store.audit(wall_ms, "store", "opened", note)
+        self.store.audit(wall_ms, "daemon", "started", f"run {self.run_id}")
+        self.say(self.store.restore(now_ms, wall_ms))
+        self.links.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._loop())
+                tasks.create_task(self._ticks())
+                tasks.create_task(self._commits())
+                for master in self._masters:
+                    tasks.create_task(master.run())
+                for work in self.links.work():
+                    tasks.create_task(work)
+                tasks.create_task(control.serve(self.desk, self._state / CONTROL_SOCKET))
+                for guest in self._guests:
+                    tasks.create_task(guest(self.desk))
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        self.desk.close()
+        for master in self._masters:
+            master.stop()
+        await self.links.stop()
+        wall_ms = self.clock.wall_ms()
+        self.store.audit(wall_ms, "daemon", "stopped", f"run {self.run_id}")
+        try:
+            self.store.close(wall_ms if self.clock.wall_trusted() else None)
+        except StoreTrouble as error:
+            log.error("%s", error)
+
+    async def _loop(self) -> None:
+        while True:
+            event = await self._inbox.get()
+            self.recorder.take(event, self.controller)
+            for command in self._handled(event):
+                self.do(command)
+
+    def _handled(self, event: AnyEvent) -> list[AnyCommand]:
+        """Return what the core says to an event.
+
+        A tick that fails ends the daemon (rule 4).  Anything else that fails is our mistake about something
+        that somebody has said; it must not keep the depot from being controlled, nor come back at every
+        start from the store.
+        """
+        try:
+            return self.controller.handle(event)
+        except Exception as error:
+            if isinstance(event, Tick):
+                raise
+            log.exception("%s was not understood", type(event).__name__)
+            return [Audit("daemon", f"{type(event).__name__} left out", f"our mistake: {error!r}")]
+
+    async def _ticks(self) -> None:
+        """Say a tick at every whole second of the clock; masters read just before it."""
+        next_ms = 0
+        while True:
+            # A timer may fire a millisecond early: never twice for the same second.
+            next_ms = max(next_ms, self.clock.now_ms()) // SECOND_MS * SECOND_MS + SECOND_MS
+            await asyncio.sleep((next_ms - self.clock.now_ms()) / SECOND_MS)
+            self.say(Tick(self.clock.now_ms(), self.clock.wall_ms(), self.clock.wall_trusted()))
+
+    async def _commits(self) -> None:
+        """Commit what is to be kept, once a second; only then tell the brokers that it was taken."""
+        while True:
+            await asyncio.sleep(1)
+            taken = self.links.taken()
+            try:
+                if self.clock.wall_trusted():
+                    self.store.heartbeat(self.clock.wall_ms())
+                await asyncio.to_thread(self._commit)
+                self._said("")
+            except StoreTrouble as error:
+                self.links.untaken(taken)
+                self._said(str(error))
+                continue
+            for done in taken:
+                done()
+            self.links.committed()
+
+    def _commit(self) -> None:
+        self.store.commit()
+        now_ms = self.clock.now_ms()
+        if now_ms - self._pruned_ms >= DAY_MS or not self._pruned_ms:
+            self._pruned_ms = now_ms
+            self.store.prune(self.clock.wall_ms())
+
+    def _said(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            log.error("store: %s", trouble or "works again")
+            self.store.audit(self.clock.wall_ms(), "store", "commit", trouble or "works again")
+
+    def do(self, command: AnyCommand) -> None:
+        """Do what the core has decided.  Nothing here waits."""
+        match command:
+            case SetCurrent():
+                until_ms = self.clock.now_ms() + command.valid_for_ms
+                self._master_of[command.charger].set_current(command.charger, command.current_ma, until_ms)
+            case Keep():
+                self.store.keep(command.row, self.links.message(command))
+            case Noted():
+                self.desk.noted(command.record)
+                if command.record.violations or command.record.fallback:
+                    self._record("; ".join(command.record.violations) or command.record.fallback)
+            case Remember():
+                self.store.event_set(command.event)
+            case Forget():
+                self.store.event_remove(command.event_id)
+            case Audit():
+                log.info("%s: %s: %s", command.who, command.what, command.outcome)
+                self.store.audit(self.clock.wall_ms(), command.who, command.what, command.outcome)
+
+    def _record(self, why: str) -> None:
+        now_ms = self.clock.now_ms()
+        if now_ms - self._recorded_at_ms < RECORD_AGAIN_MS:
+            return
+        self._recorded_at_ms = now_ms
+        try:
+            path = self.recorder.write(self.site.id, why, self.clock.wall_ms())
+            log.warning("%s; the minutes before are in %s", why, path)
+        except OSError as error:
+            log.error("%s; the flight recorder cannot be written: %s", why, error)

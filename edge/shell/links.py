@@ -1,0 +1,158 @@
+"""The two brokers of a depot: the utility, which speaks of events, and the network, which is told.
+
+    links = Links(site, store, say, run_id, clock)
+    links.start()                       opens the connections
+    links.work()                        what drains the outboxes: for the daemon's task group
+    links.message(keep)                 what of a kept row goes to a broker, None for nothing
+    links.taken(), links.untaken(…)     acknowledgements that wait for the store's next commit
+
+Rule 1: an event of the utility is acknowledged to its broker only when it is on the disk (I11).
+Rule 2: a message that cannot be read changes nothing, is on the audit log, and is acknowledged: the broker
+        would send it for ever.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from edge.model import messages
+from edge.model.flow import AnyEvent, Keep, Link, UtilitySaid
+from edge.model.records import Compliance
+from edge.model.site import Network, Site, Utility
+from edge.shell import openadr
+from edge.shell.clock import Clock
+from edge.shell.mqtt import Incoming, MqttLink, Presence
+from edge.shell.outbox import Outbox
+from edge.shell.store import Message, Store
+
+Done = Callable[[], None]
+
+
+def release() -> str:
+    """Return the version of this release, "?" where it was not installed."""
+    try:
+        return version("depot-edge")
+    except PackageNotFoundError:
+        return "?"
+
+
+class Links:
+    """The connections of one site; a site without brokers has none, and lacks nothing else."""
+
+    def __init__(
+        self, site: Site, store: Store, say: Callable[[AnyEvent], None], run_id: str, clock: Clock
+    ) -> None:
+        """Prepare the connections.  Raises mqtt.BadBroker where a file of one is missing."""
+        self._site = site
+        self._store = store
+        self._say = say
+        self._clock = clock
+        self._taken: list[Done] = []
+        self._draw = random.SystemRandom()
+        root = site.network.root if site.network else ""
+        ports = {c.id: c.port or c.id for c in site.chargers}
+        self._sender = messages.Sender(root, site.id, run_id, ports)
+        self.utility = self._utility(site.utility) if site.utility else None
+        self.network = self._network(site.network) if site.network else None
+        self.outboxes = [pair[1] for pair in (self.utility, self.network) if pair]
+
+    def _utility(self, utility: Utility) -> tuple[MqttLink, Outbox]:
+        line = MqttLink(
+            "utility",
+            utility.broker,
+            f"{self._site.id}-utility",
+            subscriptions=utility.event_topics,
+            on_message=self._heard,
+            on_link=lambda up, why: self._say(Link(self._clock.now_ms(), "utility", up, why)),
+        )
+        return line, Outbox("utility", self._store, line, wall_clock=self._clock.wall_ms, site=self._site.id)
+
+    def _network(self, network: Network) -> tuple[MqttLink, Outbox]:
+        def presence(state: Any) -> bytes:
+            return messages.status(self._sender, state, release(), self._clock.wall_ms()).payload
+
+        line = MqttLink(
+            "network",
+            network.broker,
+            f"{self._site.id}-network",
+            subscriptions=(network.ack_topic,) if network.ack_topic else (),
+            presence=Presence(
+                f"{network.root}/status",
+                birth=lambda: presence("online"),
+                will=presence("lost"),
+                farewell=lambda: presence("offline"),
+            ),
+            on_message=self._acknowledged,
+            on_link=lambda up, why: self._say(Link(self._clock.now_ms(), "network", up, why)),
+        )
+        outbox = Outbox(
+            "network",
+            self._store,
+            line,
+            wall_clock=self._clock.wall_ms,
+            confirmed=bool(network.ack_topic),
+            site=self._site.id,
+            stamp=lambda row: messages.numbered(row.payload, row.seq),
+        )
+        return line, outbox
+
+    def start(self) -> None:
+        """Open the connections; they are kept up from now on."""
+        for pair in (self.utility, self.network):
+            if pair:
+                pair[0].start()
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what runs as long as the daemon does."""
+        return [outbox.run() for outbox in self.outboxes]
+
+    async def stop(self) -> None:
+        """Say goodbye to the brokers."""
+        await asyncio.gather(*(pair[0].close() for pair in (self.utility, self.network) if pair))
+
+    def message(self, keep: Keep) -> Message | None:
+        """Return what of a kept row goes to a broker, None for nothing or where there is no such broker."""
+        now_ms = self._clock.wall_ms()
+        if keep.tell == "network" and self._site.network:
+            told = messages.told(self._sender, keep.row, now_ms)
+            return Message("network", told.topic, told.payload, told.key, now_ms) if told else None
+        if keep.tell == "utility" and self._site.utility and isinstance(keep.row, Compliance):
+            payload = openadr.write_report(keep.row, self._site.utility.ven_name)
+            return Message(
+                "utility", self._site.utility.report_topic, payload, openadr.report_key(keep.row), now_ms
+            )
+        return None
+
+    def committed(self) -> None:
+        """Look at the outboxes: something may be new there."""
+        for outbox in self.outboxes:
+            outbox.wake()
+
+    def taken(self) -> list[Done]:
+        """Return the acknowledgements that may go out once everything up to now is on the disk."""
+        taken, self._taken = self._taken, []
+        return taken
+
+    def untaken(self, taken: list[Done]) -> None:
+        """Put acknowledgements back: the commit has failed."""
+        self._taken = taken + self._taken
+
+    def _heard(self, incoming: Incoming) -> None:
+        wall_ms = self._clock.wall_ms()
+        try:
+            operation, event = openadr.read(incoming.payload, incoming.topic, wall_ms)
+        except openadr.BadMessage as error:
+            self._store.audit(wall_ms, f"utility {incoming.topic}", "message refused", str(error))
+        else:
+            event = openadr.draw_random_start(event, self._draw.randint)
+            self._say(UtilitySaid(self._clock.now_ms(), wall_ms, operation, event, incoming.topic))
+        self._taken.append(incoming.done)
+
+    def _acknowledged(self, incoming: Incoming) -> None:
+        assert self.network is not None
+        wrong = self.network[1].acknowledged(incoming.payload)
+        if wrong:
+            self._store.audit(self._clock.wall_ms(), f"network {incoming.topic}", "message refused", wrong)
+        incoming.done()
