@@ -92,7 +92,7 @@ class Master:
         self._serial = wire.serial
         self._think_ms = THINK_SERIAL_MS if wire.serial else THINK_TCP_MS
         self._twice = {m.id: _sends_twice(m.device, wire) for m in members}
-        self._wake = asyncio.Event()
+        self._sleeper: asyncio.Future[None] | None = None
         self._stopped = asyncio.Event()
         self._look_ms = 0  # no lost device is looked for before
         self._lead_ms = MARGIN_MS
@@ -110,12 +110,12 @@ class Master:
             since_ms = member.told.since_ms
         member.told = Told(current_ma, expires_at_ms, since_ms)
         if member.written_ma != current_ma:
-            self._wake.set()
+            self._awake()
 
     def stop(self) -> None:
         """End run() after the question that is being asked.  The devices fall back by themselves."""
         self._stopped.set()
-        self._wake.set()
+        self._awake()
 
     async def run(self) -> None:
         """Serve the devices until stop()."""
@@ -208,12 +208,21 @@ class Master:
             self._lost(member, f"internal: {type(error).__name__}: {error}")
 
     async def _rest(self, wait_ms: int) -> None:
-        """Wait, but not longer than until there is something new to write."""
-        self._wake.clear()
+        """Wait, but not longer than until there is something new to write, or nothing more to do."""
         if self._stopped.is_set():
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), wait_ms / 1000)
+        loop = asyncio.get_running_loop()
+        self._sleeper = loop.create_future()
+        timer = loop.call_later(wait_ms / 1000, self._awake)
+        try:
+            await self._sleeper
+        finally:
+            timer.cancel()
+
+    def _awake(self) -> None:
+        """End the rest.  What changes while the master does not rest is seen before the next one."""
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
 
     def _fast_at(self, member: Member) -> int:
         """Return when the fast reads of a member begin: just early enough for the tick they are for."""
