@@ -15,6 +15,7 @@ Rule 3: the only state is what recognise() and refuse() have learned; forget() d
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from drivers import plan, quirks, reading, writing
 from drivers.condition import Value
@@ -287,6 +288,13 @@ class Device:
             return 0
         stepped = min(current_ma, control.max_ma) // control.step_ma * control.step_ma
         return stepped if stepped >= control.min_ma else 0
+
+    def write_setting(self, name: str, value: Fraction) -> list[Write]:
+        """Return the write of one row of the allow-list, for the bench.
+
+        value: in the unit of the maker's manual.  Raises NotAllowed, KeyError.
+        """
+        return self._writes((Step(self.table.settings[name].name, value),))
 
     def set_phases(self, phases: int) -> list[Write]:
         """Return the writes that switch to one or three phases, none where it cannot."""

@@ -156,7 +156,7 @@ class Wire:
         self.serial = framing.serial
         self.tap: Tap | None = None
         self.echoes = False
-        self._framing = framing
+        self.framing = framing
         self._char_s = char_s
         self._gap_s = gap_s
         self.physical = physical
@@ -245,8 +245,8 @@ class Wire:
             raise Unplugged(f"{self.name}: not connected")
         loop = asyncio.get_running_loop()
         self._transaction = self._transaction % 0xFFFF + 1  # never 0: some devices answer all with 0
-        frame = self._framing.frame(question, self._transaction)
-        line_s = self._char_s * (len(frame) + self._framing.chars(fr.answer_of(question)[1]))
+        frame = self.framing.frame(question, self._transaction)
+        line_s = self._char_s * (len(frame) + self.framing.chars(fr.answer_of(question)[1]))
         now = loop.time()
         self._open = _Open(
             question,
@@ -320,7 +320,7 @@ class Wire:
         if answers is None:
             return
         try:
-            found = self._framing.find(answers, asked.question, asked.transaction)
+            found = self.framing.find(answers, asked.question, asked.transaction)
         except OutOfStep as error:
             asked.counts.errors += 1
             self._end(asked, Garbage(str(error)))
@@ -386,7 +386,7 @@ class Wire:
         """Count what nobody asked for; a unit that speaks out of turn is given time to finish."""
         if self.tap and self._open is None:
             self.tap("←", now, data)
-        for unit, _ in self._framing.frames(data):
+        for unit, _ in self.framing.frames(data):
             if unit in self._owed:  # the late answer has come: no need to wait for it any longer
                 self._owed[unit] = self._quiet_until = now + self._gap_s
             elif self.serial:
@@ -396,7 +396,7 @@ class Wire:
 
     def _what(self, came: bytes, question: Question) -> str:
         """Say what came instead of the answer."""
-        for unit, pdu in self._framing.frames(came):
+        for unit, pdu in self.framing.frames(came):
             if unit != question.unit:
                 return f"an answer of unit {unit} instead of {question.unit}"
             if pdu[0] & 0x7F != question.function:

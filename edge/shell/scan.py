@@ -1,0 +1,160 @@
+"""Finds out what is on a wire, without writing: which units answer, and which family knows them.
+
+A unit that gives any answer, a refusal too, is there.  Then every family that talks on this kind of
+wire looks at its identity; replies are shared, so that no register is asked twice.  Several families
+may fit: some devices have no model text, and the installer chooses.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from drivers import library
+from drivers.device import Device, NotRecognised
+from drivers.table import Table
+from drivers.wire import Read, Reply
+from edge.shell.modbus import Counts, Garbage, Refused, Silent, Unplugged, Wire
+
+# What a unit is asked to see whether it is there: any device answers or refuses one of the two.
+KNOCKS = (("holding", 0, 2), ("input", 0, 2))
+
+GATEWAY_SILENT = (10, 11)
+
+
+class Match(NamedTuple):
+    """A family that knows a unit, and what it says of itself.  certain: by a text, not by plausibility."""
+
+    driver: str
+    kind: str
+    certain: bool
+    identity: dict[str, int | str]
+
+
+@dataclass
+class Seen:
+    """A unit that is there.  where: "HOST:PORT", or the line as "9600 8N1"."""
+
+    where: str
+    unit: int
+    matches: list[Match] = field(default_factory=list)
+
+
+class Setting(NamedTuple):
+    """How a serial line may be set."""
+
+    baud: int
+    format: str
+
+
+async def units(
+    wire: Wire, where: str, numbers: Iterable[int], tables: list[Table], timeout_ms: int
+) -> AsyncIterator[int | Seen]:
+    """Look for units on an open wire; yield every number when it is done, and before it what was seen."""
+    for unit in numbers:
+        if await there(wire, unit, timeout_ms):
+            yield Seen(where, unit, await matches(wire, unit, tables, timeout_ms))
+        yield unit
+
+
+async def there(wire: Wire, unit: int, timeout_ms: int) -> bool:
+    """Say whether a unit answers at all."""
+    for space, address, count in KNOCKS:
+        try:
+            await _ask(wire, Read(unit, space, address, count), timeout_ms)  # type: ignore[arg-type]
+        except (Silent, Garbage):
+            continue
+        return True
+    return False
+
+
+async def matches(wire: Wire, unit: int, tables: list[Table], timeout_ms: int) -> list[Match]:
+    """Return the families that know a unit, the surest first."""
+    replies: dict[Read, Reply] = {}
+    silent: set[Read] = set()
+    found = []
+    for table in tables:
+        device = Device(table, unit)
+        try:
+            while reads := [r for r in device.identify(replies) if r not in silent]:
+                for read in reads:
+                    await asyncio.sleep(table.limits.gap_ms / 1000)
+                    try:
+                        replies[read] = await _ask(wire, read, max(timeout_ms, table.limits.timeout_ms))
+                    except (Silent, Garbage):
+                        silent.add(read)
+            identity = device.recognise(replies)
+        except NotRecognised:
+            continue
+        found.append(Match(table.name, table.kind, _certain(table), identity))
+    return sorted(found, key=lambda match: (not match.certain, match.driver))
+
+
+async def _ask(wire: Wire, read: Read, timeout_ms: int) -> Reply:
+    """Ask once; a connection that the device closes on what it does not like is renewed."""
+    try:
+        return await wire.ask(read, timeout_ms, Counts())
+    except Refused as error:
+        if error.code in GATEWAY_SILENT:
+            raise Silent(str(error)) from None
+        return error.code
+    except Unplugged:
+        await wire.open()
+        raise Silent("the connection was closed instead of an answer") from None
+
+
+def _certain(table: Table) -> bool:
+    """Say whether a family tells itself by a text, as its maker's name."""
+    return any(
+        word in condition.text for condition in table.expect for word in (" starts ", " is ", " contains ")
+    )
+
+
+def distinct(found: list[Seen], tables: list[Table]) -> list[Seen]:
+    """Leave out what is there twice: many TCP devices answer under every unit.
+
+    A family whose transports name several units has a connector behind each; others have one.
+    """
+    units_of = {t.name: {u for transport in t.transports for u in transport.units} for t in tables}
+    kept: list[Seen] = []
+    known: set[tuple[str, tuple[tuple[str, int | str], ...]]] = set()
+    for seen in found:
+        if not seen.matches:
+            kept.append(seen)
+            continue
+        best = seen.matches[0]
+        units = units_of[best.driver]
+        same = (best.driver, tuple(sorted(best.identity.items())))
+        if seen.unit in units or (not units and same not in known):
+            kept.append(seen)
+            known.add(same)
+    return kept if known else kept[:1]
+
+
+def for_wire(kinds: tuple[str, ...], tables: Iterable[Table]) -> list[Table]:
+    """Return the families that talk on a kind of wire."""
+    return [t for t in tables if any(transport.type in kinds for transport in t.transports)]
+
+
+def settings(tables: Iterable[Table], kinds: tuple[str, ...] = ("rtu",)) -> list[Setting]:
+    """Return the serial settings that the families know, the most frequent first."""
+    counted: dict[Setting, int] = {}
+    for table in tables:
+        for transport in table.transports:
+            if transport.type in kinds:
+                for baud in dict.fromkeys((transport.baud, *transport.bauds)):
+                    setting = Setting(baud, transport.format)
+                    counted[setting] = counted.get(setting, 0) + (2 if baud == transport.baud else 1)
+    return sorted(counted, key=lambda s: (-counted[s], -s.baud))
+
+
+def default_units(tables: Iterable[Table]) -> list[int]:
+    """Return the units that TCP families have by default, in order."""
+    found = {unit for t in tables for transport in t.transports if transport.type == "tcp"
+             for unit in (transport.unit, *transport.units)}  # fmt: skip
+    return sorted(found)
+
+
+def load_tables() -> list[Table]:
+    """Return all families of the library."""
+    return list(library.load_all().values())
