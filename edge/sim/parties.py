@@ -64,9 +64,9 @@ class Party:
         if not self._up.wait(CONNECT_S):
             raise CannotConnect(f"{self.user} does not get into the demonstration's broker")
 
-    def publish(self, topic: str, message: dict[str, Any], wait_s: float = 5.0) -> None:
-        """Publish one JSON object with QoS 1, and wait for the broker's acknowledgement."""
-        self.client.publish(topic, json.dumps(message), qos=1).wait_for_publish(wait_s)
+    def publish(self, topic: str, message: dict[str, Any]) -> None:
+        """Publish one JSON object with QoS 1; may be called where messages come in, and does not wait."""
+        self.client.publish(topic, json.dumps(message), qos=1)
 
     def stop(self) -> None:
         """Say goodbye."""
