@@ -23,6 +23,7 @@ from typing import Annotated
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, get
 from litestar.config.compression import CompressionConfig
+from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -177,7 +178,8 @@ def app(desk: Desk) -> Litestar:
         compression_config=CompressionConfig(backend="gzip", minimum_size=1024, exclude=["/api/stream"]),
         exception_handlers={DeskError: _desk_error, HTTPException: _http_error, Exception: _our_error},
         after_request=_with_headers,
-        logging_config=None,
+        logging_config=None,  # logging is the daemon's
+        state=State({"desk": desk}),
     )
 
 

@@ -44,7 +44,8 @@ def listening(host: str, port: int) -> socket.socket:
 async def serve(app: Litestar, host: str, port: int, bound: Callable[[int], None] = lambda _: None) -> None:
     """Serve until cancelled.  bound: is told the port once it is open.
 
-    Close the desk before cancelling, so that open pages end at once.  Raises OSError as listening().
+    At the end the desk's subscriptions end first, so that no open page holds it up.  Raises OSError as
+    listening().
     """
     listener = listening(host, port)
     config = uvicorn.Config(
@@ -65,6 +66,7 @@ async def serve(app: Litestar, host: str, port: int, bound: Callable[[int], None
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
+        app.state.desk.close()
         server.should_exit = True
         await task
         raise

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from edge.web.markup import Markup, h
+from edge.web.serve import listening
 from tests.fakes.depot_records import START_WALL_MS, site
 from tests.fakes.served import Served
 
@@ -189,6 +190,25 @@ def test_a_reader_gets_everything_and_then_only_what_changed(served: Served) -> 
     assert changes["time"] == "14:03:13" and "c.bay-5.amps" not in changes
     late = stream(served)
     assert messages(late, 1)[0]["set"] == {**everything, **changes}
+
+
+def test_open_pages_do_not_hold_up_the_end(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    served.tick(0)
+    wires = [stream(served) for _ in range(3)]
+    for wire in wires:
+        messages(wire, 1)
+    before = time.monotonic()
+    served.cut()
+    assert time.monotonic() - before < 0.8  # the server's own patience would be 1 s
+    assert [wire.read() for wire in wires] == [b"\n"] * 3
+    assert [r for r in caplog.records if r.levelname in ("ERROR", "CRITICAL")] == []
+
+
+def test_a_port_that_is_taken_is_said_in_words(served: Served) -> None:
+    with pytest.raises(
+        OSError, match=rf"the page cannot be served at 127.0.0.1 port {served.port}: .*in use"
+    ):
+        listening("127.0.0.1", served.port)
 
 
 def test_twenty_pages_of_sixty_bays_cost_little() -> None:

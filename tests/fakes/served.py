@@ -59,7 +59,6 @@ class Served:
 
         async def stop() -> None:
             assert self._serving
-            self.rig.desk.close()
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)
 
