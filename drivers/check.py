@@ -3,6 +3,7 @@
 Rule: every refusal names the section and says what was expected.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -14,6 +15,7 @@ from edge.model.quantities import BY_KEY
 Bad = Callable[[str, str], BadTable]
 
 
+_MREC = re.compile(r"^(CX\d{3})?$")
 _STATES = ("A", "B", "C", "D", "E", "F", "X")
 
 
@@ -92,6 +94,8 @@ def _fits(bad: Bad, row: str, key: str, values: Iterable[int | str | None]) -> N
             continue
         if key == "state" and value not in _STATES:
             raise bad(row, f"state {value!r} is none of: {' '.join(_STATES)}")
+        if key == "mrec" and not _MREC.match(str(value)):
+            raise bad(row, f"mrec {value!r} is no ChargeX code like CX014, nor empty")
         if quantity.kind == "flag" and value not in (0, 1):
             raise bad(row, f"{key} is a flag: expected 0 or 1, found {value!r}")
         if (quantity.kind == "text") != isinstance(value, str):

@@ -221,7 +221,7 @@ class Device:
             (
                 plan.Span(
                     p.unit, p.point.group.space, p.address, p.point.type.count,
-                    p.point.group.single or p.point.row in self._alone,
+                    p.point.group.single or p.point.row in self._alone, p.point.group.optional,
                 )
                 for p in placed
                 if p.point.row not in self._absent

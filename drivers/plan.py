@@ -12,20 +12,32 @@ from drivers.wire import Read, Space
 
 
 class Span(NamedTuple):
-    """Where a row's registers are.  alone: must not be merged with others."""
+    """Where a row's registers are.
+
+    alone: must not be merged with others.  optional: may be refused, and must not take others along.
+    """
 
     unit: int
     space: Space
     address: int
     size: int
     alone: bool
+    optional: bool = False
 
 
 def reads(spans: Iterable[Span], limits: Limits) -> list[Read]:
-    """Plan the reads for some rows, in the order of unit, space and address."""
+    """Plan the reads for some rows: those that must be there, then those that may be refused."""
+    rows = sorted(set(spans))
+    needed = _merged([s for s in rows if not s.optional], limits)
+    perhaps = _merged([s for s in rows if s.optional], limits)
+    return needed + [read for read in perhaps if not any(_covers(other, read) for other in needed)]
+
+
+def _merged(spans: list[Span], limits: Limits) -> list[Read]:
+    """Merge rows in the order of unit, space and address."""
     planned: list[Read] = []
     open_until = -1  # the end of the last read if more may be merged into it, else -1
-    for span in sorted(set(spans)):
+    for span in spans:
         last = planned[-1] if planned else None
         alone = span.alone or limits.single
         end = span.address + span.size
@@ -37,6 +49,11 @@ def reads(spans: Iterable[Span], limits: Limits) -> list[Read]:
             planned.append(Read(span.unit, span.space, span.address, _even(span.size, limits)))
         open_until = -1 if alone else planned[-1].end
     return planned
+
+
+def _covers(wide: Read, narrow: Read) -> bool:
+    same = (wide.unit, wide.space) == (narrow.unit, narrow.space)
+    return same and wide.address <= narrow.address and narrow.end <= wide.end
 
 
 def _even(count: int, limits: Limits) -> int:

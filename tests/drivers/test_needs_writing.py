@@ -466,3 +466,43 @@ def test_writes_are_rounded_down_to_the_float_below() -> None:
 
 def test_the_head_of_the_tiny_table_is_a_table() -> None:
     assert "[identify]" in text() and tiny(ANY).kind == "meter"
+
+
+@pytest.mark.parametrize(("layout", "kept"), [(0x102, []), (0x103, [Write(1, 6, 1850, (6,))])])
+def test_need_25_a_setting_that_only_later_maps_have(layout: int, kept: list[Write]) -> None:
+    device = charger(
+        '[100, "u16", "current", "0.1 A", {function = 6, accepts = "0, 6..32"}],'
+        '[1850, "u16", "fallback", "A", {function = 6, accepts = "1, 6..32", when = "map_version >= 0x103"}]',
+        more='[setup]\narm = [["fallback", "fallback"]]\n',
+        known={9004: (layout,)},
+        once='[9004, "u16", "map_version"]',
+    )
+    assert device.arm(6_000) == kept
+    assert device.allowed(Write(1, 6, 1850, (6,))) is bool(kept)
+
+
+def test_what_no_range_accepts_is_not_written() -> None:
+    device = charger(
+        '[100, "u16", "current", "0.1 A", {function = 6, accepts = "0, 6..32"}],'
+        '[262, "u16", "fallback", "A", {function = 6, accepts = "6..16"}]',
+        more='[setup]\narm = [["fallback", "fallback"]]\n',
+    )
+    with pytest.raises(NotAllowed, match="fallback does not accept fallback"):
+        device.arm(5_000)
+
+
+def test_the_reads_that_show_fallback_and_time() -> None:
+    device = charger(
+        KEEP,
+        more=rows(
+            '[40, "u16", "fallback", "A"]', '[60, "u16", "supervision_time", "s"]', '[80, "u16", "x_b"]'
+        ),
+    )
+    assert device.fallback_reads() == [Read(1, "holding", 40, 1), Read(1, "holding", 60, 1)]
+
+
+def test_a_write_without_a_register_that_shows_it_cannot_be_checked() -> None:
+    device = charger(KEEP)
+    (write,) = device.set_current(10_000)
+    assert device.read_back(write) == [] and device.check_written(write, {}) is None
+    assert device.read_back(Write(1, 6, 999, (0,))) == []
