@@ -93,6 +93,8 @@ class Daemon:
             log.error("%s", note)
             self.store.audit(wall_ms, "store", "opened", note)
         self.store.audit(wall_ms, "daemon", "started", f"run {self.run_id}")
+        self.store.remember("timezone", self.site.timezone)
+        self.store.remember("site", self.site.id)
         self.say(self.store.restore(now_ms, wall_ms))
         self.links.start()
         try:

@@ -21,7 +21,7 @@ from edge.model import messages
 from edge.model.flow import AnyEvent, Keep, Link, UtilitySaid
 from edge.model.records import Compliance
 from edge.model.site import Network, Site, Utility
-from edge.shell import openadr
+from edge.shell import openadr, uptimes
 from edge.shell.clock import Clock
 from edge.shell.mqtt import Incoming, MqttLink, Presence
 from edge.shell.outbox import Outbox
@@ -106,7 +106,11 @@ class Links:
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does."""
-        return [outbox.run() for outbox in self.outboxes]
+        work: list[Coroutine[Any, Any, None]] = [outbox.run() for outbox in self.outboxes]
+        if self.network:
+            zone = self._site.timezone
+            work.append(uptimes.tell(self._store, self._sender, zone, self._clock, self._store.tell))
+        return work
 
     async def stop(self) -> None:
         """Say goodbye to the brokers."""
