@@ -35,6 +35,9 @@ HOLD_MS = 10_000
 # A counter may step by its own resolution, up to 1 kWh, at any time.
 COUNTER_STEP_WH = 1_000
 
+# The last heartbeat may be older than the row by so much.
+HEARTBEAT_MS = 2 * MINUTE_MS
+
 # No vehicle stays longer; a session that seems to was dated by a clock that nobody had set.
 LONGEST_MS = 30 * DAY_MS
 
@@ -215,11 +218,11 @@ def _pick_up(sessions: Sessions, opened: Open, seen: Observation, now: Now) -> t
     Returns the bay, and the row where that session has ended meanwhile.
     """
     row = opened.row
-    silent_ms = -1
+    silent_ms = -LONGEST_MS
     if sessions.last_wall_ms is not None:
         silent_ms = sessions.last_wall_ms - row.start_wall_ms - row.duration_ms
-    dated = 0 <= silent_ms <= LONGEST_MS  # else the start is from a clock that nobody had set
-    known_ms = row.duration_ms + (silent_ms if dated else 0)
+    dated = -HEARTBEAT_MS <= silent_ms <= LONGEST_MS  # else nobody had set the clock that dated the start
+    known_ms = row.duration_ms + (max(0, silent_ms) if dated else 0)
     another = bool(seen.vehicle and row.vehicle and seen.vehicle != row.vehicle)
     counter = None
     if row.counter_wh is not None:

@@ -92,6 +92,7 @@ class Daemon:
         for note in self._notes:
             log.error("%s", note)
             self.store.audit(wall_ms, "store", "opened", note)
+        self.store.remember("timezone", self.site.timezone)
         self.store.audit(wall_ms, "daemon", "started", f"run {self.run_id}")
         self.store.remember("timezone", self.site.timezone)
         self.store.remember("site", self.site.id)
@@ -176,7 +177,8 @@ class Daemon:
     def _commit(self) -> None:
         self.store.commit()
         now_ms = self.clock.now_ms()
-        if now_ms - self._pruned_ms >= DAY_MS or not self._pruned_ms:
+        due = now_ms - self._pruned_ms >= DAY_MS or not self._pruned_ms
+        if due and self.clock.wall_trusted():  # by a wrong clock, everything may look old
             self._pruned_ms = now_ms
             self.store.prune(self.clock.wall_ms())
 

@@ -248,6 +248,12 @@ def test_a_vehicle_that_left_while_the_gateway_was_off_left_at_the_last_heartbea
     assert bay.at(2_000) == []
 
 
+def test_a_heartbeat_that_is_a_little_older_than_the_row_takes_nothing_away():
+    bay = Bay(carried(BEFORE, WALL - 30 * MINUTE_MS - 50_000))
+    (row,) = bay.at(1_000, state="A")
+    assert row.duration_ms == BEFORE.duration_ms
+
+
 def test_another_vehicle_after_a_reboot_is_another_session():
     bay = Bay(carried(replace(BEFORE, vehicle="van-1"), WALL - 29 * MINUTE_MS))
     ended, began = bay.at(1_000, state="B", vehicle="van-2", counter_wh=1_000_200)

@@ -13,7 +13,7 @@ from edge.model.records import Compliance, Decision, EventStep, PortInterval, Se
 from edge.model.site import Window
 from edge.model.units import DAY_MS
 from edge.shell import store as store_module
-from edge.shell.store import Message, Store, open_store
+from edge.shell.store import WAIT_MS, Message, Store, open_store
 from edge.shell.storefile import StoreDamaged, StoreTrouble
 
 NOW = 1_780_000_000_000
@@ -78,7 +78,7 @@ def test_every_kind_of_row_comes_back_as_it_was(store, path):
     ]  # fmt: skip
     for row in rows:
         store.keep(row)
-    store.commit()
+    store.commit(all_of_it=True)
     again = after_power_loss(path)
     found = [
         *again.sessions(0, NOW * 2), *again.port_intervals(0, NOW * 2), *again.decisions("bay-1", NOW + 9),
@@ -90,7 +90,7 @@ def test_every_kind_of_row_comes_back_as_it_was(store, path):
 def test_why_looks_up_what_held_at_a_time(store):
     for n in (0, 1000, 2000):
         store.keep(decision(n))
-    store.commit()
+    store.commit(all_of_it=True)
     assert [d.current_ma for d in store.decisions("bay-1", NOW + 1999)] == [7_000]
     assert [d.current_ma for d in store.decisions("bay-1", NOW + 2000, limit=2)] == [8_000, 7_000]
     assert store.decisions("bay-1", NOW - 1) == []
@@ -155,15 +155,43 @@ def test_what_was_removed_does_not_come_back(store, path):
     assert (again.windows(), again.events(), again.opt_outs()) == ([], [], {})
 
 
-def test_the_heartbeat_is_written_once_a_minute_and_with_whatever_else_is(store):
+def test_the_heartbeat_is_written_once_a_minute(store):
     for second in range(61):
         store.heartbeat(NOW + second * 1000)
         store.commit()
         assert store.meta("last_wall_ms") == NOW + (60_000 if second == 60 else 0)
-    store.heartbeat(NOW + 61_000)
-    store.keep(session())
+
+
+def test_what_nobody_was_told_of_waits_for_minutes_and_all_else_does_not(path):
+    now = [0]
+    store = Store(path, "boot-1", clock=lambda: now[0])
+    store.tell(message("a"))
     store.commit()
-    assert store.meta("last_wall_ms") == NOW + 61_000
+    store.keep(decision(0))
+    store.keep(session(1))
+    store.keep(session(2, duration_ms=60_000))
+    store.keep(session(3, duration_ms=60_000, end_wall_ms=NOW))
+    store.keep(session(4, duration_ms=60_000), message("session 4"))
+    store.outbox_done("network", [1], NOW)
+    store.commit()
+    disk = after_power_loss(path)
+    assert [row.id for row in disk.sessions(0, NOW * 2)] == ["s1", "s3", "s4"]
+    assert disk.decisions("bay-1", NOW) == []
+    assert [row.seq for row in disk.outbox_pending("network", 9)] == [1, 2], "it would be sent again"
+    assert [row.seq for row in store.outbox_pending("network", 9)] == [2]
+    now[0] = WAIT_MS
+    store.commit()
+    assert len(disk.sessions(0, NOW * 2)) == 4
+    assert len(disk.decisions("bay-1", NOW)) == 1
+    assert [row.seq for row in disk.outbox_pending("network", 9)] == [2]
+
+
+def test_a_row_that_waits_gives_way_to_a_newer_one_that_does_not(store, path):
+    store.keep(session(1, duration_ms=60_000, energy_wh=10))
+    store.keep(session(1, duration_ms=90_000, energy_wh=15, end_wall_ms=NOW + 90_000))
+    store.commit()
+    store.close()
+    assert [row.energy_wh for row in after_power_loss(path).sessions(0, NOW * 2)] == [15]
 
 
 # --- outbox -------------------------------------------------------------------------------------------
@@ -201,7 +229,7 @@ def test_an_acknowledged_message_is_not_sent_again_but_by_range(store, path):
     store.commit()
     store.outbox_done("network", [2], NOW)
     assert [row.key for row in store.outbox_pending("network", 2)] == ["a", "c"], "before the commit"
-    store.commit()
+    store.commit(all_of_it=True)
     again = after_power_loss(path)
     assert [row.key for row in again.outbox_pending("network", 9)] == ["a", "c"]
     assert again.outbox_waiting("network") == 2
@@ -218,7 +246,7 @@ def test_numbers_are_not_given_twice_when_old_messages_are_pruned(store, path):
     store.tell(message("a"))
     store.commit()
     store.outbox_done("network", [1], NOW)
-    store.commit()
+    store.commit(all_of_it=True)
     store.prune(NOW + 31 * DAY_MS)
     assert store.outbox_range("network", 1, 9) == []
     again = after_power_loss(path)
@@ -237,7 +265,7 @@ def test_pruning_takes_decisions_and_audit_lines_and_never_sessions_or_outages(s
     store.keep(decision(20 * DAY_MS))
     store.tell(message("not acknowledged"))
     store.audit(NOW, "installer", "limit of main", "done")
-    store.commit()
+    store.commit(all_of_it=True)
     store.prune(NOW + 40 * DAY_MS)
     assert [d.wall_ms for d in store.decisions("bay-1", NOW * 2, 9)] == [NOW + 20 * DAY_MS]
     store.prune(NOW + 4000 * DAY_MS)
@@ -250,7 +278,7 @@ def test_decisions_are_bounded_by_number_too(store, monkeypatch):
     monkeypatch.setattr(store_module, "DECISIONS_KEPT", 3)
     for n in range(10):
         store.keep(decision(n))
-    store.commit()
+    store.commit(all_of_it=True)
     store.prune(NOW)
     assert [d.wall_ms - NOW for d in store.decisions("bay-1", NOW * 2, 99)] == [9, 8, 7, 6]
 
@@ -261,7 +289,7 @@ def test_the_buffer_is_bounded_and_sessions_stay(store, monkeypatch):
     store.tell(message("a"))
     for n in range(50):
         store.keep(decision(n))
-    store.commit()
+    store.commit(all_of_it=True)
     assert len(store.sessions(0, NOW * 2)) == 1
     assert store.outbox_waiting("network") == 1
     assert [d.wall_ms - NOW for d in store.decisions("bay-1", NOW * 2, 99)] == list(range(49, 41, -1))
@@ -436,7 +464,7 @@ def test_what_was_committed_is_there_and_nothing_else(tmp_path_factory, steps):
                 store.outbox_done("network", [seq], NOW)
                 new_done.add(seq)
             case ("commit",):
-                store.commit()
+                store.commit(all_of_it=True)
                 rows |= new_rows
                 sent += [key for key in dict.fromkeys(new_sent) if key not in sent]
                 done |= new_done

@@ -1,0 +1,82 @@
+"""What may be asked of the store: sessions, port intervals, decisions and all else that was committed.
+
+For reports and look-ups; the daemon's Store and a reader of the file alone have them both.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from edge.model.records import Compliance, Decision, EventStep, PortInterval, Session
+from edge.shell.storefile import told
+from edge.shell.storetables import KEPT, Row, columns, row_of
+
+
+class AuditLine(msgspec.Struct, frozen=True):
+    """Who or what, did what, and what became of it."""
+
+    wall_ms: int
+    who: str
+    what: str
+    outcome: str
+
+
+class Lookups:
+    """Look-ups by a connection of their own: what is not committed is not seen."""
+
+    path: str
+    _reader: sqlite3.Connection
+
+    def meta(self, key: str) -> Any:
+        """Return a value of the table meta, None where there is none."""
+        found = self._read("SELECT value FROM meta WHERE key = ?", key)
+        return found[0][0] if found else None
+
+    def sessions(self, from_wall_ms: int, to_wall_ms: int, charger: str = "") -> list[Session]:
+        """Return the sessions that touch a stretch of time, by start."""
+        where = "WHERE start_wall_ms < ? AND (end_wall_ms IS NULL OR end_wall_ms > ?)"
+        if charger:
+            return self._rows(Session, where + " AND charger = ? ORDER BY start_wall_ms", to_wall_ms,
+                              from_wall_ms, charger)  # fmt: skip
+        return self._rows(Session, where + " ORDER BY start_wall_ms", to_wall_ms, from_wall_ms)
+
+    def port_intervals(self, from_wall_ms: int, to_wall_ms: int) -> list[PortInterval]:
+        """Return the port intervals that touch a stretch of time, by port and start."""
+        where = "WHERE start_wall_ms < ? AND (end_wall_ms IS NULL OR end_wall_ms > ?)"
+        return self._rows(PortInterval, where + " ORDER BY port, start_wall_ms", to_wall_ms, from_wall_ms)
+
+    def first_seen(self) -> dict[str, int]:
+        """Return when each port was first recorded: its clock of uptime starts then."""
+        return dict(self._read("SELECT port, MIN(start_wall_ms) FROM port_interval GROUP BY port"))
+
+    def decisions(self, charger: str, at_wall_ms: int, limit: int = 1) -> list[Decision]:
+        """Return what held at a time, and what was decided before it, newest first."""
+        where = "WHERE charger = ? AND wall_ms <= ? ORDER BY wall_ms DESC LIMIT ?"
+        return self._rows(Decision, where, charger, at_wall_ms, limit)
+
+    def event_steps(self, event_id: str) -> list[EventStep]:
+        """Return how an event of the utility moved."""
+        return self._rows(EventStep, "WHERE event_id = ? ORDER BY wall_ms", event_id)
+
+    def compliance(self, from_wall_ms: int, to_wall_ms: int) -> list[Compliance]:
+        """Return what was done about limits that touch a stretch of time."""
+        where = "WHERE start_wall_ms < ? AND end_wall_ms > ? ORDER BY start_wall_ms"
+        return self._rows(Compliance, where, to_wall_ms, from_wall_ms)
+
+    def audit_lines(self, limit: int = 100) -> list[AuditLine]:
+        """Return the newest lines of the audit log, newest first."""
+        sql = "SELECT wall_ms, who, what, outcome FROM audit ORDER BY id DESC LIMIT ?"
+        return [AuditLine(*row) for row in self._read(sql, limit)]
+
+    def _rows(self, kind: type[Row], where: str, *params: Any) -> list[Row]:
+        sql = f"SELECT {', '.join(columns(kind))} FROM {KEPT[kind].name} {where}"
+        return [row_of(kind, values) for values in self._read(sql, *params)]
+
+    def _structs(self, kind: Callable[..., Any], sql: str) -> list[Any]:
+        return [msgspec.json.decode(text, type=kind) for (text,) in self._read(sql)]
+
+    def _read(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        with told(self.path, "be read"):
+            return self._reader.execute(sql, params).fetchall()
