@@ -1,10 +1,8 @@
 """Builds the C core.  Everything else stands in pyproject.toml (cffi_modules has no key there)."""
 
-from pathlib import Path
-
 from setuptools import setup
 
 setup(
-    cffi_modules=["native/build.py:ffi"] if list(Path("native").glob("*.h")) else [],
+    cffi_modules=["native/build.py:ffi"],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -26,18 +26,13 @@ def declarations(header: str) -> str:
     return header.split("/* cdef: begin */", 1)[1].split("/* cdef: end */", 1)[0]
 
 
-def present() -> list[str]:
-    """Return the units whose source is there, in order."""
-    return [unit for unit in UNITS if (HERE / f"{unit}.h").exists()]
-
-
 ffi = FFI()
-for unit in present():
+for unit in UNITS:
     ffi.cdef(declarations((HERE / f"{unit}.h").read_text()))
 ffi.set_source(
     "edge.core._native",
-    "\n".join(f'#include "{unit}.h"' for unit in present()),
-    sources=[f"native/{unit}.c" for unit in present()],
+    "\n".join(f'#include "{unit}.h"' for unit in UNITS),
+    sources=[f"native/{unit}.c" for unit in UNITS],
     depends=[f"native/{path.name}" for path in sorted(HERE.glob("*.h"))],
     include_dirs=["native"],
     extra_compile_args=FLAGS,
