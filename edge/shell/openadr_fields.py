@@ -99,12 +99,16 @@ class Fields:
         self.topic = topic
         self.path = path
         self._exact: dict[str, Any] = value
-        self._loose = {_plain(key): found for key, found in reversed(value.items())}
+        self._loose: dict[str, Any] | None = None  # made only where a spelling is missed
 
     def get(self, name: str) -> Any:
         """Return what stands under the name in any spelling; None if nothing does."""
         found = self._exact.get(name)
-        return self._loose.get(_plain(name)) if found is None else found
+        if found is not None or name in self._exact:
+            return found
+        if self._loose is None:
+            self._loose = {_plain(key): value for key, value in reversed(self._exact.items())}
+        return self._loose.get(_plain(name))
 
     def at(self, name: str) -> str:
         """Return the path of one of its keys."""

@@ -5,6 +5,7 @@ The examples are the User Guide's own; tests/vectors/openadr/README.md says wher
 
 import json
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.core import demand_response
+from edge.model.flow import Tick, UtilitySaid
 from edge.model.openadr import FOREVER, NOW, OpenAdrEvent
 from edge.shell.openadr import BadMessage, draw_random_start, read
 from edge.shell.openadr_fields import Fields, wall_ms
@@ -320,3 +323,18 @@ def test_a_mutated_example_is_read_or_refused(payload: bytes) -> None:
         assert str(refused).startswith("u/events/create: ")
     else:
         assert found.program_id
+        assert_can_be_obeyed(found)
+
+
+def assert_can_be_obeyed(found: OpenAdrEvent) -> None:
+    """Whatever was read, the core can fold it, and says nothing impossible of it."""
+    state, _ = demand_response.said(demand_response.State(trusted=True), UtilitySaid(0, T0, "CREATE", found))
+    for minute in (0, 1, 100):
+        tick = Tick(minute * 60_000, T0 + minute * 60_000, wall_trusted=minute != 1)
+        held = demand_response.limit(state, tick)
+        assert held is None or held.limit_w >= 0
+        state, _ = demand_response.step(state, tick, 50_000)
+    told = demand_response.prices(state, T0, T0 + 48 * HOUR_MS)
+    assert all(a.to_wall_ms <= b.from_wall_ms for a, b in pairwise(told))
+    assert all(p.from_wall_ms < p.to_wall_ms for p in told)
+    demand_response.ahead(state, T0, T0 + 48 * HOUR_MS)
