@@ -6,7 +6,8 @@ Rule 1: paho's network loop runs in its thread, because its connect() blocks on 
 Rule 2: what came in is acknowledged to the broker only when the program says so (Incoming.done), and
     what goes out is delivered only when the broker has said so, with its reason code.
 Rule 3: bounded memory.  At most IN_FLIGHT messages wait for PUBACK, at most WAITING for the program; nothing
-    is queued while there is no connection, for that is the outbox's task (edge/shell/outbox.py).
+    is queued while there is no connection, for that is the outbox's task (edge/shell/outbox.py).  How
+    large a message may be, only a broker that speaks MQTT 5 can be told; in 3.1.1 it is its own setting.
 Rule 4: a refused login, a lost line and a broken packet end in the same place: a new attempt after 1 to
     30 s, and the reason in on_link.
 

@@ -21,6 +21,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from edge.shell.mqtt import NotDelivered
+from edge.shell.storefile import StoreTrouble
 
 log = logging.getLogger("edge.outbox")
 
@@ -131,7 +132,7 @@ class Outbox:
                 wait_s = BACK_OFF_S[0]
                 if not moved:
                     await self._sleep(LOOK_S)
-            except NotDelivered as error:
+            except (NotDelivered, StoreTrouble) as error:
                 log.warning("%s outbox: %s; again in %g s", self.link, error, wait_s)
                 await self._sleep(wait_s)
                 wait_s = min(2 * wait_s, BACK_OFF_S[1])

@@ -289,6 +289,14 @@ def test_what_is_not_applied_yet_is_named() -> None:
     assert isinstance(commands[0], Remember)
 
 
+def test_a_subscription_is_named_and_limits_nothing_yet() -> None:
+    utility = Depot()
+    event = limited(10)
+    event["intervals"][0]["payloads"][0]["type"] = "CAPACITY_SUBSCRIPTION"
+    assert causes(utility.says(event)) == ["created; not applied yet: IMPORT_CAPACITY_SUBSCRIPTION"]
+    assert utility.limit_w(1) is None
+
+
 ### Prices
 
 

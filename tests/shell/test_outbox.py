@@ -15,6 +15,9 @@ from edge.model.site import Broker
 from edge.shell import outbox
 from edge.shell.mqtt import Incoming, MqttLink, NotDelivered
 from edge.shell.outbox import BATCH, Outbox
+from edge.shell.store import Message as Stored
+from edge.shell.store import Store
+from edge.shell.storefile import StoreTrouble
 from tests.fakes.brokers import mosquitto, needs_mosquitto
 
 
@@ -139,6 +142,24 @@ def test_after_a_failure_it_begins_with_the_oldest() -> None:
         async with draining(shelf, line):
             await until(lambda: sorted(shelf.done) == [1, 2, 3, 4, 5])
         assert line.keys == ["key-1", "key-2", "key-3", "key-4", "key-5", "key-2", "key-3"]
+
+    run(story())
+
+
+def test_a_store_in_trouble_does_not_end_it() -> None:
+    class Stuck(Shelf):
+        looks = 0
+
+        def outbox_pending(self, link: str, limit: int) -> list[Message]:
+            self.looks += 1
+            if self.looks < 3:
+                raise StoreTrouble("depot.db: cannot be read: disk I/O error")
+            return super().outbox_pending(link, limit)
+
+    async def story() -> None:
+        shelf, line = Stuck(3), Line()
+        async with draining(shelf, line):
+            await until(lambda: shelf.done == [1, 2, 3])
 
     run(story())
 
@@ -307,5 +328,52 @@ def test_without_an_application_puback_does(tmp_path: Path) -> None:
                 await until(lambda: shelf.done == list(range(1, 101)))
                 await depot.close()
                 await receiver.link.close()
+
+        run(story())
+
+
+async def one_boot(path: Path, port: int, boot: int, until_heard: Callable[[], bool]) -> Store:
+    """Fifty messages more, an outbox that drains until something is heard; the store is left as it is."""
+    store = Store(path, f"boot-{boot}")
+    for n in range(1 + 50 * boot, 51 + 50 * boot):
+        payload = json.dumps({"seq": 0, "n": n}).encode()
+        store.tell(Stored("network", "n/session", payload, f"key-{n}", 1))
+    store.commit()
+    depot = MqttLink("network", broker(port), "depot")
+    depot.start()
+    box = Outbox(
+        "network", store, depot, wall_clock=lambda: 1, stamp=lambda row: numbered(row.payload, row.seq)
+    )
+    task = asyncio.create_task(box.run())
+    await until(lambda: depot.connected)
+    box.wake()
+    await until(until_heard)
+    task.cancel()
+    await depot.close()
+    return store
+
+
+@needs_mosquitto
+def test_with_the_real_store_and_three_power_cuts(tmp_path: Path) -> None:
+    """What was committed arrives.  What a cut takes is only the memory of what had arrived already."""
+    with mosquitto(tmp_path) as server:
+
+        async def story() -> None:
+            receiver = Receiver(server.port, acknowledges=False)
+            receiver.link.start()
+            await until(lambda: receiver.link.connected)
+            await asyncio.sleep(0.2)
+            file = tmp_path / "depot.db"
+            for boot in range(3):  # never closed: what is in its buffer is lost, as by a power cut
+                enough = 50 * boot + 20
+                await one_boot(file, server.port, boot, lambda enough=enough: len(receiver.keys) >= enough)  # type: ignore[misc]
+            store = await one_boot(file, server.port, 3, lambda: len(receiver.keys) == 200)
+            assert receiver.keys == list(range(1, 201))
+            assert receiver.copies > 0
+            await asyncio.sleep(0.2)
+            store.close()
+            store = Store(file, "boot-5", read_only=True)
+            assert store.outbox_waiting("network") <= BATCH  # the last batch was cut off before its PUBACKs
+            await receiver.link.close()
 
         run(story())
