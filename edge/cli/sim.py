@@ -68,7 +68,7 @@ async def serve(
     control = None
     if judge is not None:
         simulator.listeners.append(judge.see)
-        control = Control(control_path, depot, judge.extra) if control_path else None
+        control = Control(control_path, depot, simulator.lock, judge.extra) if control_path else None
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -6,6 +6,7 @@ It is not on the depot's wires: nothing of the product may use it.
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ Extra = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 class Control:
-    """Listens at `path`.  extra: asked first, for orders that are not the depot's; None passes it on."""
+    """Listens at `path`.  extra: asked first, for orders that are not the depot's; None passes it on.
 
-    def __init__(self, path: Path, depot: Depot, extra: Extra = lambda _: None) -> None:
-        self.path, self.depot, self.extra = path, depot, extra
+    lock: held while the depot is touched.
+    """
+
+    def __init__(self, path: Path, depot: Depot, lock: threading.Lock, extra: Extra = lambda _: None) -> None:
+        self.path, self.depot, self.lock, self.extra = path, depot, lock, extra
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -50,8 +54,9 @@ class Control:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             order = msgspec.json.decode(line, type=dict[str, Any])
-            special = self.extra(order)
-            return special if special is not None else obey(self.depot, msgspec.convert(order, Order))
+            with self.lock:
+                special = self.extra(order)
+                return special if special is not None else obey(self.depot, msgspec.convert(order, Order))
         except (BadOrder, msgspec.MsgspecError) as error:
             return {"error": str(error)}
 

@@ -156,12 +156,17 @@ class Depot:
 
     # -- what others see ------------------------------------------------------------------------------
 
-    def look(self) -> Look:
-        """Return the truth of this moment; a write is in one look only."""
+    def look(self, glance: bool = False) -> Look:
+        """Return the truth of this moment.
+
+        A write is in one look only; a glance does not take it away from the next look.
+        """
         chargers = {}
         for bay in self._bays:
             c = bay.charger
-            writes, c.writes = tuple(c.writes), []
+            writes = tuple(c.writes)
+            if not glance:
+                c.writes = []
             chargers[c.id] = ChargerLook(
                 node=bay.node,
                 told_ma=c.told.current_ma if c.told else None,

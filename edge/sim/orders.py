@@ -75,7 +75,7 @@ def read_scenario(path: Path) -> list[Step]:
 def obey(depot: Depot, order: Order) -> dict[str, Any]:
     """Do it, and return what there is to say.  Raises BadOrder and changes nothing."""
     if order.do == "look":
-        return {"look": msgspec.to_builtins(depot.look())}
+        return {"look": msgspec.to_builtins(depot.look(glance=True))}
     if order.do == "traffic":
         depot.traffic = order.on
     elif order.do == "load":

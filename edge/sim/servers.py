@@ -1,33 +1,30 @@
 """The depot's units on real wires: TCP ports and serial lines that any outside client can open.
 
 An address of the site file that is not of this machine is served on 127.0.0.1 instead, on a port of the
-system's choosing, and `where` says so.  A serial line is a pseudo-terminal; where the site file names a
-path that does not exist (and is not under /dev), it becomes a link to it.
+system's choosing, and `where` says so.  A serial line is a pseudo-terminal that carries bytes at the rate of
+the line (edge/sim/line.py); where the site file names a path that does not exist and is not under /dev, it
+becomes a link to it.
 """
 
 import asyncio
-import contextlib
 import ipaddress
-import os
-import tty
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from edge.model.site import Line
 from edge.sim.depot import CannotSimulate
+from edge.sim.line import PacedLine
 from edge.sim.modbus import RtuFrames, TcpFrames, Unit
-
-TURNAROUND_S = 0.005  # a slave thinks a little before it answers
-LEAST_SILENCE_S = 0.02  # ends a frame; 3.5 characters at 19200 are 2 ms, but a pty's reader may be late
-CHARACTER_BITS = 11  # start, 8 data, parity, stop
 
 
 class TcpServer:
     """One host and port with its units."""
 
-    def __init__(self, address: str, units: Mapping[int, Unit]) -> None:
+    def __init__(self, address: str, units: Mapping[int, Unit], lock: threading.Lock) -> None:
         self.address = address
         self.units = units
+        self._lock = lock
         self.where = ""
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -49,7 +46,8 @@ class TcpServer:
         try:
             keep = True
             while keep and (data := await reader.read(4096)):
-                reply, keep = frames.take(data)
+                with self._lock:
+                    reply, keep = frames.take(data)
                 if reply:
                     writer.write(reply)
                     await writer.drain()
@@ -68,56 +66,44 @@ class TcpServer:
 
 
 class LineServer:
-    """One serial line: all of its units behind one port of the line."""
+    """One serial line, paced to its real rate: its units are stations on it, in a thread of their own.
 
-    def __init__(self, line: Line, units: Mapping[int, Unit]) -> None:
+    lock: held while a unit is asked, so that no physics step comes in between.
+    """
+
+    def __init__(self, line: Line, units: Mapping[int, Unit], lock: threading.Lock) -> None:
         self.line = line
         self.frames = RtuFrames(units)
         self.where = ""
-        self._fds: list[int] = []
+        self._lock = lock
         self._link: Path | None = None
-        self._silence: asyncio.TimerHandle | None = None
+        self._thread: threading.Thread | None = None
 
     async def start(self) -> None:
-        """Make the pseudo-terminal and answer on it.  Raises CannotSimulate where its path is taken."""
-        ours, theirs = os.openpty()
-        self._fds = [ours, theirs]  # theirs stays open: no hang-up when a client closes
-        tty.setraw(theirs)
-        os.set_blocking(ours, False)
-        self.where = os.ttyname(theirs)
-        self._link = link(Path(self.line.port), self.where)
-        if self._link is not None:
-            self.where = self.line.port
-        asyncio.get_running_loop().add_reader(ours, self._read, ours)
+        """Make the line and answer on it.  Raises CannotSimulate where its path is taken."""
+        self._paced = PacedLine(self.line.baud, self.line.format)
+        end = self._paced.end()
+        self._link = link(Path(self.line.port), end)
+        self.where = end if self._link is None else self.line.port
+        self._paced.station(self._answer)
+        self._thread = threading.Thread(target=self._paced.run, name=self.line.id, daemon=True)
+        self._thread.start()
 
-    def _read(self, fd: int) -> None:
-        try:
-            data = os.read(fd, 4096)
-        except OSError:
-            return
-        loop = asyncio.get_running_loop()
-        if self._silence is not None:
-            self._silence.cancel()
-        gap_s = max(LEAST_SILENCE_S, 3.5 * CHARACTER_BITS / self.line.baud)
-        self._silence = loop.call_later(gap_s, self.frames.silence)
-        for _, reply in self.frames.take(data):
-            loop.call_later(TURNAROUND_S, self._send, fd, reply)
-
-    def _send(self, fd: int, reply: bytes) -> None:
-        with contextlib.suppress(OSError):
-            os.write(fd, reply)
+    def _answer(self, frame: bytes) -> bytes | None:
+        with self._lock:
+            replies = self.frames.take(frame)
+            self.frames.silence()
+        return replies[-1][1] if replies else None
 
     async def stop(self) -> None:
         """Close the line and take its link away."""
-        if self._fds:
-            asyncio.get_running_loop().remove_reader(self._fds[0])
-        if self._silence is not None:
-            self._silence.cancel()
-        for fd in self._fds:
-            os.close(fd)
-        self._fds = []
+        if self._thread is not None:
+            self._paced.stop()
+            await asyncio.to_thread(self._thread.join, 2.0)
+            self._thread = None
         if self._link is not None:
             self._link.unlink(missing_ok=True)
+            self._link = None
 
 
 def link(wanted: Path, target: str) -> Path | None:

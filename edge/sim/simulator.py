@@ -1,6 +1,7 @@
 """Runs a Depot in real time: its units on wires, a step every 100 ms, listeners who get every look."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 
@@ -21,10 +22,13 @@ class Simulator:
     def __init__(self, depot: Depot) -> None:
         self.depot = depot
         self.listeners: list[Listener] = []
+        self.lock = threading.Lock()  # serial lines live in threads of their own
         tcp, lines = depot.units()
         drawn = {line.id: line for line in depot.site.lines}
-        self.servers: list[TcpServer | LineServer] = [TcpServer(a, units) for a, units in tcp.items()]
-        self.servers += [LineServer(drawn[id], units) for id, units in lines.items()]
+        self.servers: list[TcpServer | LineServer] = [
+            TcpServer(address, units, self.lock) for address, units in tcp.items()
+        ]
+        self.servers += [LineServer(drawn[id], units, self.lock) for id, units in lines.items()]
 
     async def start(self) -> None:
         """Open all ports, or none."""
@@ -53,7 +57,8 @@ class Simulator:
 
     def step(self, now_ms: int) -> None:
         """Make one step and show it."""
-        self.depot.step(now_ms)
-        look = self.depot.look()
+        with self.lock:
+            self.depot.step(now_ms)
+            look = self.depot.look()
         for listener in self.listeners:
             listener(look)

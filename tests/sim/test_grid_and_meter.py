@@ -157,3 +157,13 @@ def test_the_same_seed_gives_the_same_depot():
 
     assert trace(3) == trace(3)
     assert trace(3) != trace(4)
+
+
+def test_a_write_is_in_one_look_and_a_glance_leaves_it_there():
+    depot = Depot(Site("s", "s", "UTC", (MAIN,), chargers=(Charger("c", "main", "alfen_eve", AT),)))
+    depot.step(0)
+    depot.chargers["c"].take_setpoint(9.0)
+    counts = [
+        len(look.chargers["c"].writes) for look in (depot.look(glance=True), depot.look(), depot.look())
+    ]
+    assert counts == [1, 1, 0]
