@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge.cli import CallError, asking
-from edge.report.uptime import METHOD, Figure, PortUptime, minutes, monthly, months_ending
+from edge.report.uptime import METHOD, Figure, PortUptime, minutes
+from edge.shell import uptimes
 from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
 from edge.shell.statedir import STORE
 from edge.shell.store import Store
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
         store = Store(path, read_only=True)
         try:
             timezone = _timezone(args.site, store)
-            ports, until_wall_ms = _report(store, args.month, timezone)
+            until_wall_ms = int(store.meta("last_wall_ms") or 0)  # how far the records go
+            ports = uptimes.report(store, args.month, timezone, until_wall_ms)
         finally:
             store.close()
     except (StoreTrouble, SiteRefused, SiteUnreadable) as error:
@@ -64,14 +66,6 @@ def _timezone(site: Path | None, store: Store) -> str:
     if site is not None:
         return load(site).timezone
     return str(store.meta("timezone") or "UTC")
-
-
-def _report(store: Store, month: str, timezone: str) -> tuple[list[PortUptime], int]:
-    """Return the uptime of all ports, and how far the records go: to the last heartbeat."""
-    year = months_ending(month, 12, timezone)
-    until_wall_ms = int(store.meta("last_wall_ms") or 0)
-    intervals = store.port_intervals(*year)
-    return monthly(intervals, store.first_seen(), month, timezone, until_wall_ms), until_wall_ms
 
 
 def _document(month: str, timezone: str, ports: list[PortUptime], until_wall_ms: int) -> dict[str, Any]:

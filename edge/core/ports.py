@@ -109,11 +109,6 @@ def begin(restored: Restored, now_ms: int) -> Ports:
     return Ports({}, before, restored.last_wall_ms, now_ms)
 
 
-def current(ports: Ports, port: str) -> Seen | None:
-    """Return what a port is in now, None before the first tick."""
-    return ports.ports[port].now.seen if port in ports.ports else None
-
-
 def step(
     ports: Ports,
     observations: Iterable[Observation],

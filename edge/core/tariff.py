@@ -16,11 +16,6 @@ from edge.model.units import HOUR_MS, MINUTE_MS, SECOND_MS
 SATURDAY = 5
 
 
-def price_at(tariff: Tariff, wall_ms: int) -> int:
-    """Return the price at an instant, in millionths per kWh."""
-    return _price(tariff, _local(tariff, wall_ms))
-
-
 def prices(tariff: Tariff, from_wall_ms: int, to_wall_ms: int) -> list[PriceNow]:
     """Return the stretches of one price from `from_wall_ms` to `to_wall_ms`, without gaps.
 

@@ -47,11 +47,6 @@ class Figure(msgspec.Struct, frozen=True):
     percent: str
     meets: bool
 
-    @property
-    def outage_min(self) -> str:
-        """Total outage in minutes, two decimals, as EV-ChART wants it."""
-        return minutes(self.outage_ms)
-
 
 class PortUptime(msgspec.Struct, frozen=True):
     """One port in one month.

@@ -108,6 +108,8 @@ def test_a_reading_of_a_device_becomes_an_observation():
         "error 3",
         True,
     )
+    seen = of(charger, {"power_l1_w": 100, "power_l2_w": 20, "mrec": "CX003", "error_code": 9}, True)
+    assert (seen.power_w, seen.error) == (120, "CX003")
     assert of(charger, {}, False, why="timeout") == Observation(
         "bay-1", "port-1", False, highest_w=3 * 32 * 300, why="timeout"
     )
@@ -227,6 +229,16 @@ def test_a_clock_that_is_set_back_makes_no_time():
     watch.at(2 * HOUR_MS + 20_000, SILENT)
     durations = [row.duration_ms for row in watch.kept()]
     assert sum(durations) == 2 * HOUR_MS + 20_000, "the monotonic clock's"
+
+
+def test_a_port_that_changes_as_the_clock_is_set_ends_by_the_old_clock_and_begins_by_the_new():
+    watch = Watch()
+    watch.at(0)
+    watch.wall += HOUR_MS
+    watch.at(10_000, SILENT)
+    first, second = watch.kept()
+    assert (first.start_wall_ms, first.duration_ms) == (WALL, 10_000)
+    assert (second.start_wall_ms, second.cause) == (WALL + HOUR_MS + 10_000, "comms")
 
 
 def test_a_trimmed_clock_is_no_set_clock():

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge.core.tariff import price_at, prices
+from edge.core.tariff import prices
 from edge.model.records import PriceNow
 from edge.model.tariff import Tariff
 from edge.model.units import DAY_MS, HOUR_MS, MINUTE_MS
@@ -30,6 +30,11 @@ def told(stretches):
         return datetime.fromtimestamp(ms / 1000, UTC).strftime("%d %H:%M")
 
     return [(clock(p.from_wall_ms), clock(p.to_wall_ms), p.price_micro) for p in stretches]
+
+
+def price_at(tariff, wall_ms):
+    (stretch,) = prices(tariff, wall_ms, wall_ms + 1)
+    return stretch.price_micro
 
 
 def test_a_summer_day():

@@ -137,6 +137,23 @@ ONE_SLIP = [
     ("meter too slow", "meter_silent_s = 5", "meter_silent_s = 10.5", "seconds from 1 to 10"),
     ("tariff not there", "pge_bev_2_s.json", "pge.json", "there is no such file"),
     ("one meter, 2 nodes",  'meter = "main-meter"',          'meter = "meter-a"',           "one node each"),
+    ("unknown driver", '"janitza_umg604"', '"janitza_umg640"', 'did you mean "janitza_umg604"?'),
+    ("charger as meter", '"janitza_umg604"', '"alfen_eve"', "is a charger, expected a meter"),
+    ("meter as charger", '"heidelberg_energy_control"', '"eastron_sdm630"', "is a meter, expected a"),
+    ("no such transport", 'line = "rs485"\nunit = 7', 'tcp = "h"\nunit = 7', "has no Modbus tcp; it has rtu"),
+    ("framing it has not", 'format = "8N1"', 'format = "8N1"\nframing = "ascii"', "has no Modbus ascii"),
+    ("more than it takes", "max_a = 16\nfallback_a = 8", "max_a = 20\nfallback_a = 8", "no more than 16 A"),
+    ("less than it takes", "min_a = 6", "min_a = 5", "alfen_eve takes no less than 6 A"),
+    ("no minimum", "min_a = 6", "min_a = 0", "expected more than 0"),
+    ("two lines, 1 port", "[utility]", '[[line]]\nid = "b"\nport = "/dev/ttyUSB0"\n[utility]', "the port of"),
+    ("meter of no node", 'meter = "meter-a"\n', "", "no [[node]] names it as its meter"),
+    ("no energy needed", "need_kwh = 30", "need_kwh = 0", "more than 0 kWh"),
+    ("currency", "voltage_v = 230", 'currency = "dollar"', "ISO 4217"),
+    ("empty text", 'name = "North depot"', 'name = " "', "a text in quotes"),
+    ("whole volts", "voltage_v = 230", "voltage_v = 230.5", "a whole number from 90 to 300 V"),
+    ("too many watts", "limit_kw = 43", "limit_kw = 1e9", "a number from 0 to 100000 kW"),
+    ("report with wildcard", '"openadr/reports/north"', '"/openadr"', "without wildcards"),
+    ("broker without host", '"mqtt://[::1]"', '"mqtt://"', "mqtts://"),
 ]  # fmt: skip
 
 
@@ -253,3 +270,28 @@ def test_a_charger_that_does_not_supervise_us_counts_with_its_maximum(tmp_path, 
     told = [str(problem) for problem in examined.problems]
     assert len(told) == 2, "L1 and L2 with 40 A of other load; 35.5 A on L3 leaves room"
     assert "bay-3 cannot supervise us and count with max_a: lower it" in told[0]
+
+
+def test_a_secret_that_others_can_read_is_noted(tmp_path):
+    secret = tmp_path / "utility.pass"
+    secret.write_text("secret")
+    secret.chmod(0o644)
+    (note,) = broken(tmp_path).notes
+    assert str(note).endswith(f"others can read {secret}: chmod 600")
+    secret.chmod(0o600)
+    assert broken(tmp_path).notes == []
+
+
+def test_a_site_needs_no_broker_and_no_window(tmp_path):
+    path = tmp_path / "site.toml"
+    text = GOOD.read_text().replace("../vectors", str(GOOD.parent.parent / "vectors"))
+    path.write_text(text.partition("[[window]]")[0])
+    site = sitefile.load(path)
+    assert (site.utility, site.network, site.windows) == (None, None, ())
+
+
+def test_the_guide_shows_a_site_that_may_run(tmp_path):
+    guide = (GOOD.parent.parent.parent / "docs/site-file.md").read_text()
+    path = tmp_path / "site.toml"
+    path.write_text(guide.split("```toml\n")[1].split("```")[0].replace('tariff = "pge_bev_2_s.json"\n', ""))
+    assert [charger.id for charger in sitefile.load(path).chargers] == ["bay-1"]

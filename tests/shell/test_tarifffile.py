@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from edge.core.tariff import price_at
+from edge.core.tariff import prices
 from edge.shell.tarifffile import TariffRefused, load
 
 SHIPPED = Path(__file__).parent.parent / "vectors/tariffs/pge_bev_2_s.json"
+
+
+def price_at(tariff, wall_ms):
+    (stretch,) = prices(tariff, wall_ms, wall_ms + 1)
+    return stretch.price_micro
 
 
 def test_the_shipped_tariff():
