@@ -98,7 +98,7 @@ class Counts:
 
 @dataclass(slots=True)
 class _Open:
-    """The question that is being asked.  earliest: before it, a serial line cannot have carried it."""
+    """The question that is being asked."""
 
     question: Question
     frame: bytes
@@ -106,7 +106,6 @@ class _Open:
     counts: Counts
     future: asyncio.Future[Found]
     sent_at: float
-    earliest: float
     settle_s: float
     buffer: bytes = b""
 
@@ -255,7 +254,6 @@ class Wire:
             counts,
             loop.create_future(),
             now,
-            now + line_s * FASTEST_SHARE if self.physical else now,
             max(timeout_s, SETTLE_S),
         )
         self._counts[question.unit] = counts
@@ -330,7 +328,9 @@ class Wire:
             self._answered(asked, found, answers, now)
 
     def _answered(self, asked: _Open, found: Found, answers: bytes, now: float) -> None:
-        if now < asked.earliest:  # it was under way before the question was
+        chars = len(asked.frame) + self.framing.chars(len(found.answer))
+        if self.physical and now < asked.sent_at + chars * self._char_s * FASTEST_SHARE:
+            # It was under way before the question was.
             asked.counts.errors += 1
             asked.buffer = answers[found.used :]
             return

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.wire import Read
 from edge.model.site import Line
-from edge.shell.modbus import Silent
+from edge.shell.modbus import Refused, Silent
 from edge.shell.ports import serial_line
 from edge.sim.line import PacedLine
 from tests.fakes.liars import crc16
@@ -81,3 +81,24 @@ def test_the_wire_keeps_the_silence_between_frames(line):
     asyncio.run(ask())
     assert {len(frame) for frame in heard} == {8}, "no two frames run together"
     assert line.counted.collisions == 0
+
+
+def test_a_refusal_is_shorter_and_therefore_sooner(line):
+    """The fastest that a line can carry is reckoned with what came, not with what was hoped for."""
+
+    def station(frame: bytes) -> bytes | None:
+        message = bytes((1, 0x83, 2))
+        return message + crc16(message)
+
+    path = line.end()
+    line.station(station)
+    line.begin()
+
+    async def ask():
+        wire = serial_line(Line("a", path), physical=True)
+        await wire.open()
+        with pytest.raises(Refused):
+            await wire.ask(Read(1, "holding", 0, 125), 200)
+        wire.close()
+
+    asyncio.run(ask())

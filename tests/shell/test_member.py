@@ -1,0 +1,160 @@
+"""What a device on a bus is due, and when: stories without a line and without waiting."""
+
+import pytest
+
+from drivers import library
+from drivers.device import Device
+from drivers.wire import Read
+from edge.shell.member import Member, Rank, Round, Told
+from tests.fakes import families
+
+
+def replies(device: Device, registers: dict[int, dict[int, int]]) -> dict[Read, tuple[int, ...]]:
+    found: dict[Read, tuple[int, ...]] = {}
+    while reads := device.identify(found):
+        for read in reads:
+            memory = registers[read.unit]
+            found[read] = tuple(memory.get(read.address + n, 0) for n in range(read.count))
+    return found
+
+
+def served(driver: str, registers: dict[int, dict[int, int]], now_ms: int = 1_000, **more) -> Member:
+    """Return a member that was just recognised and armed."""
+    member = Member("bay-1", Device(library.load(driver), 1), charger=True, **{"fallback_ma": 6_000, **more})
+    member.device.recognise(replies(member.device, registers))
+    member.found(now_ms)
+    member.arming = []
+    return member
+
+
+def alfen(**more) -> Member:
+    socket, station = families.alfen()
+    return served("alfen_eve", {1: socket.registers, 200: station.registers}, **more)
+
+
+def heidelberg(**more) -> Member:
+    return served("heidelberg_energy_control", {1: families.heidelberg().registers}, **more)
+
+
+def due(member: Member, now_ms: int, *ranks: Rank) -> dict[Rank, int]:
+    wanted = ranks or (Rank.REDUCE, Rank.WRITE, Rank.FEED)
+    return {task.rank: task.at_ms for task in member.tasks(now_ms, 0) if task.rank in wanted}
+
+
+def told(member: Member, current_ma: int, now_ms: int, valid_ms: int = 10_000) -> None:
+    member.told = Told(current_ma, now_ms + valid_ms, now_ms)
+
+
+def test_nothing_but_looking_is_due_before_it_is_recognised():
+    member = Member("bay-1", Device(library.load("alfen_eve"), 1), charger=True)
+    told(member, 16_000, 0)
+    assert [task.rank for task in member.tasks(0, 0)] == [Rank.IDENTIFY]
+
+
+def test_the_first_setpoint_counts_as_a_reduction():
+    """Nobody knows what an earlier life has told it."""
+    member = alfen()
+    assert due(member, 1_000) == {}
+    told(member, 16_000, 1_000)
+    assert Rank.REDUCE in due(member, 1_000)
+
+
+def test_up_waits_for_what_the_device_bears_and_down_does_not():
+    member = heidelberg()  # no two changes within 20 s
+    told(member, 10_000, 1_000)
+    member.wrote(1_000, 10_000)
+    told(member, 12_000, 2_000)
+    assert due(member, 2_000) == {Rank.WRITE: 21_000}
+    told(member, 8_000, 2_000)
+    assert due(member, 2_000)[Rank.REDUCE] <= 2_000
+
+
+def test_a_setpoint_is_refreshed_in_half_of_its_validity_until_it_expires():
+    member = alfen(supervision_ms=8_000)
+    told(member, 16_000, 1_000, valid_ms=10_000)
+    member.wrote(1_000, 16_000)
+    assert due(member, 2_000) == {Rank.FEED: 5_000}
+    member.fed(5_100)
+    assert due(member, 5_200) == {Rank.FEED: 9_100}
+    assert due(member, 11_000) == {}, "expired: the device is left to fall back (I4)"
+
+
+def test_a_validity_that_the_device_tells_counts():
+    member = alfen(supervision_ms=60_000)
+    told(member, 16_000, 1_000, valid_ms=100_000)
+    member.wrote(1_000, 16_000)
+    member.read(2_000, {"supervision_time_ms": 10_000}, 1_500)
+    assert due(member, 2_000) == {Rank.FEED: 6_000}
+
+
+@pytest.mark.parametrize(("in_force", "goal"), [(16_000, 6_000), (6_000, 6_000), (0, 0), (None, 6_000)])
+def test_where_reading_feeds_the_watchdog_expiry_lowers_to_the_fallback_and_never_raises(in_force, goal):
+    member = heidelberg()
+    told(member, 16_000, 1_000, valid_ms=1_000)
+    member.written_ma = in_force
+    assert member.goal(1_500) == 16_000
+    assert member.goal(2_000) == goal
+
+
+def test_a_charger_that_nobody_tells_anything_gets_its_fallback_after_a_while():
+    member = heidelberg()
+    assert member.goal(10_999) is None
+    assert member.goal(11_000) == 6_000
+    assert alfen().goal(60_000) is None, "an Alfen falls back by itself"
+
+
+def test_what_reads_back_differently_is_written_again_more_and_more_rarely():
+    member = alfen()
+    told(member, 16_000, 0, valid_ms=10**9)
+    now_ms, waits = 1_000, []
+    for _ in range(9):
+        member.wrote(now_ms, 16_000)
+        wrote_ms = now_ms
+        while member.written_ma is not None:
+            now_ms += 500
+            member.read(now_ms, {"setpoint_ma": 6_000}, now_ms - 100)
+        waits.append(now_ms - wrote_ms)
+    assert waits == [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]
+    member.wrote(now_ms, 16_000)
+    member.read(now_ms + 500, {"setpoint_ma": 16_000}, now_ms + 400)
+    member.read(now_ms + 2_000, {"setpoint_ma": 6_000}, now_ms + 1_900)
+    assert member.written_ma is None, "agreement in between starts anew"
+
+
+def test_a_reading_that_began_before_the_write_says_nothing_about_it():
+    member = alfen()
+    told(member, 16_000, 0, valid_ms=10**9)
+    member.wrote(5_000, 16_000)
+    member.read(9_000, {"setpoint_ma": 6_000}, began_ms=4_990)
+    assert member.written_ma == 16_000
+
+
+def test_the_third_failure_in_a_row_loses_it_and_what_was_learned():
+    member = alfen()
+    assert [member.failed(1_000), member.failed(2_000)] == [False, False]
+    member.read(2_500, {}, 2_400)
+    assert [member.failed(3_000), member.failed(4_000), member.failed(5_000)] == [False, False, True]
+    assert not member.device.recognised
+    assert member.written_ma is None
+    waits = []
+    for now_ms in range(10_000, 100_000, 10_000):
+        member.failed(now_ms)
+        waits.append(member.look_after_ms - now_ms)
+    assert waits == [8_000] + [10_000] * 8
+
+
+def test_what_the_device_bears_is_kept():
+    member = Member("bay-1", Device(library.load("keba_kecontact_p30"), 255), charger=True)
+    pacing = member.pacing
+    assert pacing.read_every_ms >= 500, "KEBA: at most one read in half a second"
+    member.asked(1_000, Read(255, "holding", 1000, 2))
+    assert member.tasks(1_000, 0)[0].at_ms == 1_000 + pacing.read_every_ms
+
+
+def test_what_was_begun_is_finished_before_another_of_the_same_age():
+    first, second = alfen(), alfen()
+    first.fast = Round([Read(1, "holding", 1200, 16)], due_ms=5_000, began_ms=5_010)
+    first.pace.ask_after_ms = 5_030
+    one = next(t for t in first.tasks(5_040, 5_000) if t.rank is Rank.FAST)
+    other = next(t for t in second.tasks(5_040, 5_000) if t.rank is Rank.FAST)
+    assert one < other
