@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from edge.cli import asking
 from edge.model.units import PHASES
 from edge.shell import words
-from edge.shell.answers import NodeStatus, Status
+from edge.shell.answers import ChargerStatus, NodeStatus, Status
 from edge.shell.control import AskStatus
 
 EPILOG = """examples:
@@ -56,12 +56,18 @@ def lines(status: Status) -> Iterator[str]:
             c.id,
             c.state_words,
             words.amps(c.granted_ma),
-            c.ready.removeprefix("ready by ").split(",")[0] + (" !" if c.late else ""),
+            _ready(c),
             "; ".join(part for part in (c.reason, f"ready in time: {c.promise}" if c.late else "") if part),
         )
         for c in status.chargers
     ]
     yield asking.table(head, rows, right=(2,))
+
+
+def _ready(charger: ChargerStatus) -> str:
+    if not charger.ready.startswith("ready by "):
+        return ""
+    return charger.ready.removeprefix("ready by ").split(",")[0] + (" !" if charger.late else "")
 
 
 def _node(node: NodeStatus) -> tuple[str, ...]:

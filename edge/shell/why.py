@@ -132,9 +132,10 @@ def _sentence(now: ChargerNow, path: list[Bind], silent: str) -> str:
 
 
 def tightest(path: list[Bind], because: str) -> Bind | None:
-    """Return the full node that the reason names, else the one with the least room; None for none."""
+    """Return the node that the reason names, else the full one with the least room; None for none."""
+    named = [b for b in path if because.startswith(f"{b.node} {b.phase} ")]
     full = [b for b in path if b.full]
-    return min(full, key=lambda b: (not because.startswith(f"{b.node} "), b.free_ma)) if full else None
+    return named[0] if named else min(full, key=lambda b: b.free_ma, default=None)
 
 
 def _figures(b: Bind, because: str) -> str:

@@ -118,7 +118,10 @@ def ready(now: ChargerNow, zone: ZoneInfo, wall_ms: int) -> str:
     """Return by when the vehicle is ready, what is still missing and whether it will be there in time."""
     if now.ready_by_wall_ms is None:
         return ""
-    parts = [f"ready by {clock(now.ready_by_wall_ms, zone, wall_ms)}"]
+    by = clock(now.ready_by_wall_ms, zone, wall_ms)
+    if now.state == "A":
+        return f"a charge window runs until {by}"
+    parts = [f"ready by {by}"]
     if now.need_wh:
         parts.append(f"{kwh(now.need_wh)} to go")
     if now.promise:

@@ -26,11 +26,14 @@ NARROW, WIDE = 0.045, 0.14
 
 
 class Span:
-    """The time that is shown, and where a time stands in it."""
+    """The time that is shown, and where a time stands in it.
 
-    def __init__(self, now_ms: int) -> None:
+    known_from_ms: what is before it need not be shown, there is nothing.
+    """
+
+    def __init__(self, now_ms: int, known_from_ms: int) -> None:
         self.now_ms = now_ms - now_ms % MINUTE_MS
-        self.from_ms = (now_ms - BEFORE_MS) // HOUR_MS * HOUR_MS
+        self.from_ms = min(now_ms, max(now_ms - BEFORE_MS, known_from_ms)) // HOUR_MS * HOUR_MS
         self.to_ms = self.from_ms + SHOWN_MS
 
     def share(self, wall_ms: int) -> float:
@@ -58,12 +61,12 @@ def key(status: Status) -> str:
 
 def day(status: Status) -> Markup:
     """Return the picture and its words."""
-    span, zone = Span(status.wall_ms), ZoneInfo(status.timezone)
+    starts = [p.from_wall_ms for p in status.prices] + [e.from_wall_ms for e in status.events]
+    known_from_ms = min(starts, default=status.wall_ms)
+    span, zone = Span(status.wall_ms, known_from_ms), ZoneInfo(status.timezone)
     prices = [p for p in status.prices if span.shows(p.from_wall_ms, p.to_wall_ms)]
     events = [e for e in status.events if span.shows(e.from_wall_ms, e.to_wall_ms)]
-    label = (
-        "Prices and events of the utility from two hours ago to tomorrow; the list below says them in words"
-    )
+    label = "Prices and the utility's events from now to tomorrow; the list below says them in words"
     picture = h(
         "svg",
         {"class": "day", "width": "100%", "height": str(HEIGHT), "role": "img", "aria-label": label},

@@ -105,6 +105,12 @@ def _a(current_ma: int) -> str:
     return f"{round(current_ma / 1000)}"
 
 
+def _energy(charger: ChargerStatus) -> str:
+    if charger.session_wh is None or charger.kind == "free":
+        return "–"
+    return words.kwh(charger.session_wh)
+
+
 def _charger(charger: ChargerStatus) -> dict[str, str]:
     key = f"c.{charger.id}"
     return {
@@ -112,7 +118,7 @@ def _charger(charger: ChargerStatus) -> dict[str, str]:
         f"{key}.state": charger.state_words,
         f"{key}.amps": words.amps(charger.granted_ma),
         f"{key}.power": words.kw(charger.power_w) if charger.power_w is not None else "–",
-        f"{key}.energy": words.kwh(charger.session_wh) if charger.session_wh is not None else "–",
+        f"{key}.energy": _energy(charger),
         f"{key}.reason": charger.reason,
         f"{key}.ready": charger.ready,
         f"{key}.vehicle": charger.vehicle,
