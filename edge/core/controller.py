@@ -12,6 +12,7 @@ from edge.core.diary import Diary
 from edge.core.grid import Other, OtherLoad
 from edge.core.limits import Cap
 from edge.core.state import State
+from edge.core.turns import Turns
 from edge.model.flow import (
     AnyCommand,
     AnyEvent,
@@ -46,10 +47,8 @@ class Controller:
         self._other_load = OtherLoad(site)
         self._calendar = Calendar(site, tariff)
         self._diary = Diary(site)
+        self._turns = Turns(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
-        self._meters_above = {
-            c.id: [n.id for n in site.nodes if n.id in self._paths[c.node] and n.meter] for c in site.chargers
-        }
         self._operator: dict[str, OperatorLimit] = {}
 
     def handle(self, event: AnyEvent) -> list[AnyCommand]:
@@ -85,10 +84,11 @@ class Controller:
         now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
         wants = self._wants(tick, others)  # what each vehicle could use, and by when
-        requests = self._asks(wants, others, now_ms)  # the same, in the balancer's words
+        requests = self._turns.asks(self._state, wants, others, now_ms)  # the same, in the balancer's words
         rooms = limits.lowest(self.site, others, self._caps(tick), self._asked(requests))
         held = self._held(now_ms)
         verdict = guard.decide(rooms, requests, held, self._paths)  # shares (C core), order, ramps, check
+        self._turns.fold(self._state, {s.charger: s.current_ma for s in verdict.setpoints}, now_ms)
         commands: list[AnyCommand] = []
         for setpoint in verdict.setpoints:
             self._state.chargers[setpoint.charger].tell(setpoint.current_ma, now_ms)
@@ -138,38 +138,6 @@ class Controller:
         """Return the least of the installer's maximum and the device's own."""
         device = self._state.chargers[charger.id].values.get("max_current_ma")
         return min(charger.max_ma, device) if isinstance(device, int) and device > 0 else charger.max_ma
-
-    def _asks(self, wants: dict[str, asks.Want], others: dict[str, Other], now_ms: int) -> list[Ask]:
-        """Return the asks of the chargers that answer, ranked: who has the least time to wait comes first."""
-        silent_ms = self.site.policy.charger_silent_ms
-        answering = [
-            c for c in self.site.chargers if not self._state.chargers[c.id].silent(now_ms, silent_ms)
-        ]
-        forever = 1 << 62
-        order = sorted(
-            range(len(answering)),
-            key=lambda i: (lax if (lax := wants[answering[i].id].laxity_ms) is not None else forever, i),
-        )
-        rank = {answering[i].id: place for place, i in enumerate(order)}
-        found = []
-        for charger in answering:
-            want = wants[charger.id]
-            max_ma = want.max_ma
-            if any(not others[n].known for n in self._meters_above[charger.id]):
-                max_ma = min(max_ma, charger.fallback_ma)  # I3: unknown is the worst case
-            found.append(
-                Ask(
-                    id=charger.id,
-                    node=charger.node,
-                    phases=tuple(sorted(p + 1 for p in charger.phases)),
-                    min_ma=charger.min_ma,
-                    max_ma=max_ma if max_ma >= charger.min_ma else 0,
-                    step_ma=100,
-                    priority=want.priority,
-                    rank=rank[charger.id],
-                )
-            )
-        return found
 
     def _asked(self, requests: list[Ask]) -> dict[str, Triple]:
         """Return what is asked for below every node, per phase."""

@@ -20,9 +20,10 @@ def explained(because: str, want: asks.Want, rooms: list[Room], others: dict[str
     does not; other reasons stay.
     """
     if because == "asks nothing":
-        return want.because
+        return want.because if want.max_ma == 0 else "was just paused: stays off for its minimum time"
     if because == "max":
-        return "gets all that it can use"
+        kept = f"must not see 0 A, {want.because}"
+        return "gets all that it can use" if want.max_ma else kept
     for room in rooms:
         for p in PHASES:
             place = f"{room.node} {PHASE_NAMES[p]}"

@@ -78,6 +78,8 @@ class Charger(msgspec.Struct, frozen=True):
     fallback_ma: what it draws at most when we are silent: set in the device, or written to it.
     valid_for_ms: how long the device holds a setpoint, where the installer set it in the device.
     port: the id that uptime and sessions are reported under.
+    keep_on: its vehicle must not see 0 A, or it falls asleep for good: kept at min_ma.
+    on_off_ms: minimum on and off time, None for the policy's.
     """
 
     id: str
@@ -92,6 +94,8 @@ class Charger(msgspec.Struct, frozen=True):
     connector: int = 1
     port: str = ""
     name: str = ""
+    keep_on: bool = False
+    on_off_ms: int | None = None
 
 
 class Window(msgspec.Struct, frozen=True):

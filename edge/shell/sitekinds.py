@@ -221,6 +221,15 @@ def choice(*words: str | int) -> Kind:
 
 
 _NUMBER_OF_AMPS = {"type": "number", "minimum": 0, "maximum": _AMPS_MAX}
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong("true or false")
+    return value
+
+
+FLAG = Kind(_flag, {"type": "boolean"})
 TEXT = Kind(_text, {"type": "string", "minLength": 1})
 NAME = Kind(_ident, {"type": "string", "pattern": f"^{IDENT}$"})
 AMPS = Kind(_amps, _NUMBER_OF_AMPS)

@@ -103,6 +103,7 @@ class World:
             case 4 | 5 if not bay.online:
                 bay.online = True
                 bay.writes = bay.writes[-1:]
+                self.rose_at = self.now  # from now on it can be lowered, and not before
                 return [Identified(self.now, name, {})]
             case 6:
                 self.other = max(0, self.other - self.random.randrange(15_000))
