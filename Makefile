@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages lint native venv clean
+.PHONY: run broker test test-packages lint native native-test fuzz mutants prove venv clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -33,7 +33,16 @@ test: venv test-packages lint
 # Programs that the tests use as independent witnesses, and the compilers that the C core is built with.
 test-packages:
 	@deploy/need 'make test' gcc=gcc mosquitto=mosquitto mosquitto-clients=mosquitto_pub mbpoll=mbpoll \
-	  chromium=chromium clang-14=clang-14
+	  chromium=chromium clang-14=clang-14 libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-* \
+	  gcovr=gcovr qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
+	  gcc-arm-linux-gnueabihf=arm-linux-gnueabihf-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h \
+	  libc6-dev-armhf-cross=/usr/arm-linux-gnueabihf/include/stdio.h
+
+# The C core alone: compilers, sanitizers, both ARMs, coverage; then the long ones (native/README.md).
+native-test:
+	$(MAKE) -C native test coverage
+fuzz mutants prove:
+	$(MAKE) -C native $@
 
 lint: venv
 	$(BIN)/ruff check edge drivers native tests setup.py

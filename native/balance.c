@@ -109,14 +109,19 @@ static void sort(struct lb_key *keys, struct lb_key *spare, int32_t count)
     for (int32_t n = 1; n < count; n++) {
         sorted = sorted && keys[n - 1].key <= keys[n].key;
     }
+    struct lb_key *from = keys;
+    struct lb_key *to = spare;
     for (int32_t run = 1; run < count && !sorted; run *= 2) {
-        for (int32_t from = 0; from < count; from += 2 * run) {
-            int32_t middle = from + run < count ? from + run : count;
-            int32_t to = middle + run < count ? middle + run : count;
-            merge(keys, from, middle, to, spare);
+        for (int32_t n = 0; n < count; n += 2 * run) {
+            int32_t middle = n + run < count ? n + run : count;
+            int32_t end = middle + run < count ? middle + run : count;
+            merge(from, n, middle, end, to);
         }
-        for (int32_t n = 0; n < count; n++) { keys[n] = spare[n]; }
+        struct lb_key *swap = from;
+        from = to;
+        to = swap;
     }
+    for (int32_t n = 0; n < count && from != keys; n++) { keys[n] = from[n]; }
 }
 
 /* Order int32_t as uint64_t: the most negative one becomes 0. */
@@ -227,11 +232,18 @@ static struct conductor conductor(const int64_t ma[8], int phase)
     };
 }
 
+/* The sum of whatever is kept by phases over those that use one phase. */
+static int64_t on_phase(const int64_t sums[8], int phase)
+{
+    struct conductor on = conductor(sums, phase);
+    return on.straight_ma + on.one_side_ma + on.other_side_ma;
+}
+
 static int64_t carried_ma(const struct lb_node *node, const int64_t ma[8], int phase)
 {
+    if (node->phasor == 0) { return on_phase(ma, phase); }
     struct conductor on = conductor(ma, phase);
-    if (node->phasor != 0) { return phasor_ma(on.one_side_ma, on.other_side_ma, on.straight_ma); }
-    return on.one_side_ma + on.other_side_ma + on.straight_ma;
+    return phasor_ma(on.one_side_ma, on.other_side_ma, on.straight_ma);
 }
 
 static int64_t limit_of(const struct lb_node *node, int phase)
@@ -359,27 +371,35 @@ static bool fits_at(const struct lb_site *site, const struct lb_work *work, int3
     return all_within(&site->node[n], view->ma);
 }
 
-/* From a view that fits: how far the branch can surely rise, and about how far in all.
- * A slot rises by less than its weight times the levels plus a step, and a phasor sum by
- * no more than what is added. */
-static void foresee(const struct lb_node *node, const struct view *view, int64_t level,
-                    int64_t *sure, int64_t *about)
+/* From a view that fits: how far the branch can surely rise.  A slot rises by less than
+ * its weight times the levels plus a step, and a phasor sum by no more than what is
+ * added; before the next step nothing rises at all. */
+static int64_t surely_fits(const struct lb_node *node, const struct view *view, int64_t level)
 {
-    *sure = LEVEL_END;
-    *about = LEVEL_END;
+    int64_t sure = LEVEL_END;
     for (int p = 0; p < PHASES; p++) {
-        struct conductor weight = conductor(view->weight, p);
-        struct conductor step = conductor(view->step_ma, p);
-        int64_t weights = weight.straight_ma + weight.one_side_ma + weight.other_side_ma;
-        int64_t steps_ma = step.straight_ma + step.one_side_ma + step.other_side_ma;
+        int64_t weights = on_phase(view->weight, p);
         if (weights == 0 || node->limit_ma[p] >= SUM_MAX) { continue; }
         int64_t room_ma = limit_of(node, p) - carried_ma(node, view->ma, p);
-        int64_t least = (room_ma - steps_ma) * LEVEL / weights;
-        int64_t likely = room_ma * LEVEL / weights;
-        *sure = level + least < *sure ? level + least : *sure;
-        *about = level + likely < *about ? level + likely : *about;
+        room_ma -= on_phase(view->step_ma, p);
+        int64_t up_to = room_ma > 0 ? level + room_ma * LEVEL / weights : level;
+        sure = up_to < sure ? up_to : sure;
     }
-    *sure = *sure > view->next ? *sure : view->next;
+    return sure > view->next ? sure : view->next;
+}
+
+/* From a view that fits: about how far it will, if steps are as good as no steps. */
+static int64_t about_fits(const struct lb_node *node, const struct view *view, int64_t level)
+{
+    int64_t about = LEVEL_END;
+    for (int p = 0; p < PHASES; p++) {
+        int64_t weights = on_phase(view->weight, p);
+        if (weights == 0 || node->limit_ma[p] >= SUM_MAX) { continue; }
+        int64_t room_ma = limit_of(node, p) - carried_ma(node, view->ma, p);
+        int64_t up_to = level + room_ma * LEVEL / weights;
+        about = up_to < about ? up_to : about;
+    }
+    return about;
 }
 
 /* Find the highest level below `breaks` at which everything below a node still fits, and
@@ -388,8 +408,7 @@ static int64_t full_between(const struct lb_site *site, const struct lb_work *wo
                             int32_t n, struct view *view, int64_t fits, int64_t breaks)
 {
     for (int turn = 0;; turn++) {
-        int64_t sure, about;
-        foresee(&site->node[n], view, fits, &sure, &about);
+        int64_t sure = surely_fits(&site->node[n], view, fits);
         int64_t on = sure;
         if (sure == view->next) {
             /* nothing happens before it, so one level on is one event on */
@@ -399,7 +418,9 @@ static int64_t full_between(const struct lb_site *site, const struct lb_work *wo
         }
         /* Guess; go to what is sure, or else an event on; halve. */
         int64_t half = sure + (breaks - sure) / 2;
-        int64_t level = turn % 3 == 0 ? about : turn % 3 == 1 ? on : half;
+        int64_t level = turn % 3 == 0   ? about_fits(&site->node[n], view, fits)
+                        : turn % 3 == 1 ? on
+                                        : half;
         if (level < on) { level = on; }
         if (level >= breaks) { level = half; }
         struct view other;
@@ -431,9 +452,7 @@ static void find_level(const struct lb_site *site, struct lb_work *work, int32_t
         fits = breaks;
         breaks = LEVEL_END;
         if (at_first) {
-            int64_t sure, about;
-            foresee(&site->node[n], &view, fits, &sure, &about);
-            branch->level = sure;
+            branch->level = surely_fits(&site->node[n], &view, fits);
             branch->stale = BOUNDED;
             return;
         }

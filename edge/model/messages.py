@@ -17,7 +17,7 @@ Source for the uptime figures: 23 CFR 680.116(b).
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -25,12 +25,11 @@ from edge.model.records import Kept, PortInterval, Session
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What every message has.  made_wall_ms: UTC ms."""
+    """What every message has, besides the schema with its version.  made_wall_ms: UTC ms."""
 
-    schema: str
     site: str
     boot_id: str
-    seq: int = 0
+    seq: Annotated[int, msgspec.Meta(ge=0)] = 0
     key: str
     made_wall_ms: int
 
@@ -38,6 +37,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Status(Message, frozen=True, kw_only=True):
     """Whether the gateway is there.  made_wall_ms of a last will is when the connection was prepared."""
 
+    schema: Literal["depot-edge/status/1"] = "depot-edge/status/1"
     state: Literal["online", "offline", "lost"]
     version: str
 
@@ -48,6 +48,7 @@ class SessionMessage(Message, frozen=True, kw_only=True):
     duration_ms is by the monotonic clock and does not follow corrections of the wall clock.
     """
 
+    schema: Literal["depot-edge/session/1"] = "depot-edge/session/1"
     id: str
     charger: str
     port: str
@@ -70,6 +71,7 @@ class OutageMessage(Message, frozen=True, kw_only=True):
     excluded: "" or the reason for which the minutes do not count against the port, with its evidence.
     """
 
+    schema: Literal["depot-edge/outage/1"] = "depot-edge/outage/1"
     id: str
     port: str
     state: Literal["down", "unknown"]
@@ -84,10 +86,12 @@ class OutageMessage(Message, frozen=True, kw_only=True):
 class UptimeMessage(Message, frozen=True, kw_only=True):
     """The uptime of a port in a month, computed per 23 CFR 680.116(b).
 
-    uptime_ppm: millionths, of evidence; uptime_conservative_ppm: what is unknown counts as down.  None
-    where there is nothing to compute from.  outage_ms includes what excluded_ms takes out again.
+    uptime_ppm: of this month, in millionths, by evidence; uptime_conservative_ppm: what is unknown counts as
+    down.  None where there is nothing to compute from.  outage_ms and excluded_ms are of the conservative
+    figure, and outage_ms includes what excluded_ms takes out again.
     """
 
+    schema: Literal["depot-edge/uptime/1"] = "depot-edge/uptime/1"
     id: str
     port: str
     month: str
@@ -124,7 +128,6 @@ def status(sender: Sender, state: Literal["online", "offline", "lost"], version:
     """Return a birth, farewell or last will.  Published retained."""
     key = f"status/{sender.boot_id}/{state}/{wall_ms}"
     message = Status(
-        schema="depot-edge/status/1",
         site=sender.site,
         boot_id=sender.boot_id,
         key=key,
@@ -181,7 +184,6 @@ def _told(sender: Sender, kind: str, struct: type[Message], body: dict[str, obje
     digest = hashlib.sha256(msgspec.json.encode(body)).hexdigest()[:16]
     key = f"{kind}/{body['id']}/{digest}"
     head = {
-        "schema": f"depot-edge/{kind}/1",
         "site": sender.site,
         "boot_id": sender.boot_id,
         "key": key,

@@ -81,7 +81,8 @@ class Incoming(NamedTuple):
 class MqttLink:
     """One connection, kept up for as long as the daemon runs.
 
-    name: "utility" or "network", for messages to people.  client_id: what names the session at the broker.
+    name: "utility" or "network", for messages to people.  client_id: names the session at the broker where
+    the site file does not.
     on_message, on_link(up, why): called in the event loop, and may not block.
     """
 
@@ -112,7 +113,7 @@ class MqttLink:
         self._connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client = _client(name, broker, client_id or broker.client_id)
+        self._client = _client(name, broker, broker.client_id or client_id)
         self._arguments = _connect_arguments(broker)
         if presence:
             self._client.will_set(presence.topic, presence.will, qos=1, retain=True)

@@ -1,0 +1,148 @@
+"""Break balance.c in small ways and see that the C tests notice.
+
+    python3 mutate.py [--part N/M] [--only LINE]
+
+Each mutant changes one operator, number or statement.  It is killed when it does not compile under the
+warnings, or the C tests fail or run out of time (a mutant may loop forever).  The survivors are printed,
+and compared with MUTANTS.md, which explains each: exit 1 if one is not explained there.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SOURCE = HERE / "balance.c"
+TIME_LIMIT_S = 10  # the tests take 0.2 s
+JOBS = 2
+
+# What is replaced by what; the first group of the pattern is.
+SWAPS: list[tuple[str, tuple[str, ...]]] = [
+    (r" (<) ", ("<=", ">")),
+    (r" (<=) ", ("<", ">")),
+    (r" (>) ", (">=", "<")),
+    (r" (>=) ", (">", "<")),
+    (r" (==) ", ("!=",)),
+    (r" (!=) ", ("==",)),
+    (r" (&&) ", ("||",)),
+    (r" (\|\|) ", ("&&",)),
+    (r" (\+) ", ("-",)),
+    (r" (-) ", ("+",)),
+    (r" (\*) ", ("/",)),
+    (r" (/) ", ("*",)),
+    (r" (%) ", ("/",)),
+    (r" (\+=) ", ("-=", "=")),
+    (r" (-=) ", ("+=", "=")),
+    (r" (<<) ", (">>",)),
+    (r" (>>) ", ("<<",)),
+    (r"\w(\+\+)", ("--",)),
+    (r"\w(--)", ("++",)),
+    (r"(?<![\w.])([0-9]+)(?![\w.])", ("+1", "-1")),
+    (r"\b(true)\b", ("false",)),
+    (r"\b(false)\b", ("true",)),
+    (r"if \((!)", ("",)),
+    (r"&& (!)", ("",)),
+]
+STATEMENT = re.compile(r"^( +)((?!return|struct|int|const|bool|uint|static|for|while|if|\}|else)[^{}]*;)$")
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line number, what was done, and the whole changed source."""
+    lines = source.split("\n")
+    start = next(n for n, line in enumerate(lines) if line.startswith("/// Checking ///"))
+    inside_comment = False
+    for n, line in enumerate(lines[start:], start):
+        inside_comment = inside_comment or "/*" in line
+        if not inside_comment:
+            for what, changed in line_mutants(line):
+                yield n + 1, what, "\n".join([*lines[:n], changed, *lines[n + 1 :]])
+        if "*/" in line:
+            inside_comment = False
+
+
+def line_mutants(line: str) -> Iterator[tuple[str, str]]:
+    """Yield what was done and the changed line."""
+    code = line.partition("  /*")[0].partition("///")[0]
+    for pattern, replacements in SWAPS:
+        for found in re.finditer(pattern, code):
+            old = found[1]
+            for new in replacements:
+                by = str(int(old) + int(new)) if new in ("+1", "-1") else new
+                changed = code[: found.start(1)] + by + code[found.end(1) :]
+                yield f"{old} -> {by or 'nothing'} at column {found.start(1) + 1}", changed
+    if STATEMENT.match(code):
+        yield "statement removed", STATEMENT.sub(r"\1;", code)
+
+
+WARNINGS = ("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{HERE}")
+# Quick first; who survives that is tried once more under the sanitizers.
+STAGES = (("-O1",), ("-O1", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"))
+
+
+def prepare(folder: Path) -> None:
+    """Compile the tests once per stage; only balance.c changes."""
+    for n, stage in enumerate(STAGES):
+        subprocess.run(
+            [*WARNINGS, *stage, "-c", str(HERE / "test_balance.c"), "-o", f"{folder}/{n}.o"], check=True
+        )
+
+
+def survives(tests: Path, source: str) -> bool:
+    """Say whether the tests pass with a mutant."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "balance.c").write_text(source)
+        return all(passes(tests, n, Path(folder)) for n in range(len(STAGES)))
+
+
+def passes(tests: Path, stage: int, folder: Path) -> bool:
+    program = f"{folder}/test-{stage}"
+    parts = [f"{folder}/balance.c", f"{tests}/{stage}.o", "-o", program]
+    if subprocess.run([*WARNINGS, *STAGES[stage], *parts], capture_output=True, check=False).returncode:
+        return False
+    corpus = [str(path) for path in sorted((HERE / "corpus" / "balance").glob("*"))]
+    try:
+        done = subprocess.run([program, *corpus], capture_output=True, timeout=TIME_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def explained() -> set[str]:
+    """Return the changes that MUTANTS.md explains, as `code: what`."""
+    path = HERE / "MUTANTS.md"
+    return set(re.findall(r"^- `(.+?)`$", path.read_text(), re.M)) if path.exists() else set()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", default="1/1", help="N/M: only every M-th mutant, from the N-th")
+    parser.add_argument("--only", type=int, help="only the mutants of one line")
+    args = parser.parse_args()
+    part, parts = (int(number) for number in args.part.split("/"))
+    source = SOURCE.read_text()
+    lines = source.split("\n")
+    todo = [m for m in mutants(source) if args.only in (None, m[0])][part - 1 :: parts]
+    known = explained()
+    left, unexplained = 0, 0
+    with tempfile.TemporaryDirectory() as tests, ThreadPoolExecutor(JOBS) as pool:
+        prepare(Path(tests))
+        fates = pool.map(lambda mutant: survives(Path(tests), mutant[2]), todo)
+        for (number, what, _), alive in zip(todo, fates, strict=True):
+            if alive:
+                left += 1
+                name = f"{lines[number - 1].strip()}: {what}"
+                unexplained += name not in known
+                print(
+                    f"{'survives, explained' if name in known else 'SURVIVES'}: {number}: {name}", flush=True
+                )
+    print(f"{len(todo)} mutants, {len(todo) - left} killed, {left} survive, {unexplained} unexplained")
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
