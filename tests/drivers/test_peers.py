@@ -68,3 +68,21 @@ def test_what_the_rows_are_called_is_what_the_alliance_calls_them(number: int) -
             assert model(number)[row.address]["name"] == begins[stem] + phases[phase]
             checked += 1
     assert checked == 15
+
+
+# Offsets and widths as aiophoenixcontactcharx 1.0.0 (MIT) has them from UM EN CHARX SEC, rev. 08, B3.
+CHARX = {
+    "voltage_l1_mv": (232, 2), "voltage_l2_mv": (234, 2), "voltage_l3_mv": (236, 2),
+    "current_l1_ma": (238, 2), "current_l2_ma": (240, 2), "current_l3_ma": (242, 2),
+    "power_w": (244, 2), "reactive_var": (246, 2), "apparent_va": (248, 2), "energy_import_wh": (250, 4),
+    "vehicle_id": (265, 10), "tag": (275, 10), "session_time_s": (285, 2), "charge_time_s": (287, 2),
+    "session_energy_wh": (289, 4), "error_code": (293, 2),
+    "offered_current_ma": (297, 1), "x_status": (299, 1),
+    "enabled": (300, 1), "setpoint_ma": (301, 1), "available": (304, 1), "fallback_ma": (306, 1),
+    "supervision_time_ms": (307, 1),
+}  # fmt: skip
+
+
+def test_the_charx_controller_is_laid_out_as_its_python_library_says() -> None:
+    fast = [p for p in library.load("phoenix_charx_sec").points if p.group.every == "fast"]
+    assert {p.key: (p.address - 1000, p.type.count) for p in fast} == CHARX
