@@ -11,8 +11,13 @@
 #include "plan_bound.h"
 #include "plan_repair.h"
 #include "plan_lawful.h"
+#include "plan_even.h"
 #include "plan_finish.h"
 #include "plan_warm.h"
+
+/* When the search for a lawful plan begins. */
+#define RELAXED_GAP  1e-3
+#define RELAXED_MOST 3000
 
 /// Checks and restarts ///
 
@@ -84,13 +89,15 @@ static void certify(struct state *s)
     try_plan(s);
 }
 
+/* Restart where it has paid: when the step has become much shorter, when it has become shorter and
+ * grows again, or at last.  Thresholds: Applegate et al. 2021, PDLP; Lu, Yang 2024. */
 static void consider_restart(struct state *s)
 {
     bool first = s->step_first <= 0;
     if (first) { s->step_first = s->step_last = s->step_now; return; }
-    bool enough = s->step_now <= R_SUFF * s->step_first;
-    bool worse = s->step_now <= R_NEC * s->step_first && s->step_now > s->step_last;
-    bool old = s->age >= R_ART * (double)s->iterations;
+    bool enough = s->step_now <= 0.2 * s->step_first;
+    bool worse = s->step_now <= 0.8 * s->step_first && s->step_now > s->step_last;
+    bool old = s->age >= 0.36 * (double)s->iterations;
     s->step_last = s->step_now;
     if (!(enough || worse || old)) { return; }
     double dx, dy;
@@ -135,7 +142,7 @@ int pl_begin(const struct pl_problem *problem, void *memory, int64_t bytes)
     s->stride = (problem->slots + LANES - 1) / LANES * LANES;
     s->hours = problem->slot_s / 3600.0;
     set_up(s);
-    s->best = INFINITY;
+    s->best = s->best_lawful = INFINITY;
     s->bound = -INFINITY;
     restart(s);
     return PL_OK;
@@ -158,13 +165,23 @@ int pl_run(void *memory, int32_t iterations, double gap)
 {
     struct state *s = memory;
     for (int32_t i = 0; i < iterations; i++) {
-        bool note = (s->iterations + 1) % CHECK == 0;
-        bool probe = note || s->age == 0 || (s->iterations + 1) % PROBE == 0;
+        int64_t next = s->iterations + 1;
+        bool note = next % CHECK == 0 || next == CHECK / 4 || next == CHECK / 2;   /* if warm */
+        bool probe = note || s->age == 0 || next % PROBE == 0;
         iterate(s, probe);
         if (probe) { consider_restart(s); }
-        if (note) {
-            certify(s);
-            if (gap_of(s->best, s->bound) <= gap) { break; }
+        if (!note) { continue; }
+        if (s->round > 0) {
+            search_lawful(s);
+            if (gap_of(s->best_lawful, s->bound) <= gap) { break; }
+            continue;
+        }
+        certify(s);
+        double left = gap_of(s->best, s->bound);
+        if (s->problem->lawful == 0) {
+            if (left <= gap) { break; }
+        } else if (left <= fmax(gap, RELAXED_GAP) || next >= RELAXED_MOST) {
+            begin_lawful(s);
         }
     }
     return PL_OK;
@@ -173,37 +190,23 @@ int pl_run(void *memory, int32_t iterations, double gap)
 void pl_report(const void *memory, struct pl_report *report)
 {
     const struct state *s = memory;
+    double objective = s->problem->lawful != 0 ? s->best_lawful : s->best;
     *report = (struct pl_report){
-        .objective = s->best, .lower_bound = s->bound, .gap = gap_of(s->best, s->bound),
+        .objective = objective, .lower_bound = s->bound, .gap = gap_of(objective, s->bound),
         .iterations = s->iterations, .rows = s->rows_live, .rows_active = s->rows_active };
 }
 
-/* The cheapest lawful plan of several caps on the peak, in x_next. */
-static void make_lawful(struct state *s)
-{
-    static const double more[] = { 0, 0.003, 0.01, 0.03 };
-    double peak, best = INFINITY, relaxed = fmax(0, s->best_peak);
-    size_t tries = s->demand > 0 ? sizeof more / sizeof more[0] : 1;
-    size_t chosen = 0;
-    for (size_t i = 0; i <= tries; i++) {
-        size_t now = i < tries ? i : chosen;
-        double above = s->demand > 0 ? relaxed + more[now] * (relaxed + s->floor_kw) : 1e9;
-        double cost = lawful_plan(s, s->x_next, (float)above);
-        if (cost < best) { best = cost; chosen = i; }
-    }
-    (void)peak;
-}
-
-int pl_finish(void *memory, int lawful, double *amps, double *energy_wh,
-              struct pl_answer *answer)
+int pl_finish(void *memory, double *amps, double *energy_wh, struct pl_answer *answer)
 {
     struct state *s = memory;
+    bool lawful = s->problem->lawful != 0;
     if (s->best >= INFINITY) { certify(s); }
-    sum_prices(s, s->y_next);
-    if (lawful) { make_lawful(s); }
+    if (lawful && s->best_lawful >= INFINITY) { search_lawful(s); }
     *answer = (struct pl_answer){ .lower_bound = s->bound, .iterations = s->iterations };
-    write_amps(s, lawful ? s->x_next : s->x_best, lawful != 0, amps);
-    for (int32_t t = 0; t < s->slots; t++) { fit_slot(s, t, lawful != 0, amps); }
+    memcpy(s->x_next, lawful ? s->x_lawful : s->x_best, sizeof(float) * (size_t)s->moments);
+    share_evenly(s, s->x_next, lawful);
+    write_amps(s, s->x_next, lawful, amps);
+    for (int32_t t = 0; t < s->slots; t++) { fit_slot(s, t, lawful, amps); }
     account(s, amps, energy_wh, answer);
     answer->gap = gap_of(answer->objective, s->bound);
     return PL_OK;

@@ -10,7 +10,7 @@
  *     pl_warm(memory, old, ...);                  optional: start from an earlier solution
  *     pl_run(memory, 40);                         as often as time allows
  *     pl_report(memory, &report);                 how far it is
- *     pl_finish(memory, lawful, amps, &answer);   the plan in amperes, exact to its limits
+ *     pl_finish(memory, amps, energy, &answer);   the plan in amperes, exact to its limits
  *
  * No clock, no heap, no globals, no recursion; every loop is bounded by a count.  All state
  * is in the caller's memory, so that two problems never meet.  The problem and everything
@@ -71,6 +71,8 @@ struct pl_problem {
     int32_t slots;
     int32_t node_count;
     int32_t charger_count;
+    int32_t lawful;           /* 1: every slot is 0 or within [min, max]                  */
+    int32_t unused;
     double  demand_per_kw;    /* for the highest slot of the site above already_kw        */
     double  already_kw;
     double  earliness_per_kwh_h;
@@ -82,9 +84,9 @@ struct pl_problem {
     const int64_t           *limits_w;
 };
 
-/* How far the solver is.  Both costs are of the plan without lawful currents. */
+/* How far the solver is. */
 struct pl_report {
-    double  objective;        /* of the best plan so far                                  */
+    double  objective;        /* of the best plan so far, lawful if that is asked for     */
     double  lower_bound;      /* no plan costs less                                       */
     double  gap;              /* (objective - lower_bound) / |objective|; large: none yet */
     int64_t iterations;
@@ -122,10 +124,9 @@ int pl_run(void *memory, int32_t iterations, double gap);
 
 void pl_report(const void *memory, struct pl_report *report);
 
-/* Write the best plan: amps has pl_moments() places, energy_wh one per charger.  With lawful,
- * every slot is 0 or within [min, max].  May be called again after more of pl_run(). */
-int pl_finish(void *memory, int lawful, double *amps, double *energy_wh,
-              struct pl_answer *answer);
+/* Write the best plan: amps has pl_moments() places, energy_wh one per charger.  May be called
+ * again after more of pl_run(). */
+int pl_finish(void *memory, double *amps, double *energy_wh, struct pl_answer *answer);
 
 /* cdef: end */
 

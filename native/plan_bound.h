@@ -8,7 +8,7 @@
  *              + sum over vehicles of  min { sum (q - worth) x : 0 <= x <= top, sum x <= need }
  *
  * with q the price of a kW in the slot, all limits on the way included.  The minimum is a knapsack;
- * by duality again it is at least -(mu need + top sum max(0, worth - q - mu)) for any mu >= 0.
+ * by duality again it is at least  (m - worth) need - top sum max(0, m - q)  for any m <= worth.
  * Nothing here relies on the iteration having converged.
  *
  * Rounding: sums are in double.  Single precision enters in q (a sum along the path to the root)
@@ -21,38 +21,39 @@
 
 #define ROUNDING 1.2e-7      /* twice the relative error of one operation in single precision */
 
-/* sum max(0, d - mu) over d, padded with very negative values; and how many are above mu. */
-static inline double sum_above(const float *restrict d, int32_t padded, float mu, float *above)
+/* sum max(0, most - q) over q, padded with very large values; and how many are below. */
+static inline double sum_below(const float *restrict q, int32_t padded, float most, float *below)
 {
     float part[LANES] = {0}, count[LANES] = {0};
     double sum = 0;
     for (int32_t t = 0; t < padded; t += LANES) {
         for (int32_t l = 0; l < LANES; l++) {
-            float over = d[t + l] - mu;
-            part[l] += over > 0 ? over : 0;
-            count[l] += over > 0 ? 1.0F : 0.0F;
+            float under = most - q[t + l];
+            part[l] += under > 0 ? under : 0;
+            count[l] += under > 0 ? 1.0F : 0.0F;
         }
     }
-    *above = 0;
+    *below = 0;
     for (int32_t l = 0; l < LANES; l++) {
         sum += (double)part[l];
-        *above += count[l];
+        *below += count[l];
     }
     return sum;
 }
 
-/* The mu at which `slots` of d are above: by bisection, good to a few parts in a million. */
-static inline float threshold(const float *d, int32_t padded, float slots, float high)
+/* The price, at most `high`, below which no more than `slots` of q lie: bisection, then the next of q. */
+static inline float threshold(const float *q, int32_t padded, float slots, float low, float high)
 {
-    float low = 0, above;
-    sum_above(d, padded, 0, &above);
-    if (above <= slots) { return 0; }
+    float below, next = high;
+    sum_below(q, padded, high, &below);
+    if (below <= slots) { return high; }
     for (int32_t pass = 0; pass < 22; pass++) {
         float middle = 0.5F * (low + high);
-        sum_above(d, padded, middle, &above);
-        if (above > slots) { low = middle; } else { high = middle; }
+        sum_below(q, padded, middle, &below);
+        if (below > slots) { high = middle; } else { low = middle; }
     }
-    return high;
+    for (int32_t t = 0; t < padded; t++) { next = q[t] >= low && q[t] < next ? q[t] : next; }
+    return next;
 }
 
 /* What the limits take off: the sum of price times limit over all lines. */
@@ -78,7 +79,7 @@ WIDE static double priced_limits(const struct state *s, const float *y)
 
 WIDE static double vehicles_least(struct state *s)
 {
-    float *restrict d = s->scratch;
+    float *restrict q = s->scratch;
     double total = 0, cheapest = 0;
     for (int32_t t = 0; t < s->slots; t++) {
         cheapest = fmax(cheapest, fabs((double)s->money[t]));
@@ -87,19 +88,18 @@ WIDE static double vehicles_least(struct state *s)
         const struct car *car = &s->cars[i];
         int32_t n = car->len, padded = (n + LANES - 1) / LANES * LANES, depth = 0;
         for (int32_t k = 0; k < car->taps; k++) { depth += s->lines[car->line[k]].depth + 3; }
-        double size = (double)car->worth + 2 * cheapest;
-        float most = 0, hair = (float)(size * depth * ROUNDING);
-        reduced_prices(s, car, d);
-        for (int32_t t = 0; t < n; t++) {
-            d[t] = car->worth - d[t] + hair;     /* never less than exact arithmetic would say */
-            most = d[t] > most ? d[t] : most;
-        }
-        for (int32_t t = n; t < padded; t++) { d[t] = -1e30F; }
-        float mu = threshold(d, padded, car->need / car->top, most), above;
-        double over = sum_above(d, padded, mu, &above);
-        double need = (double)car->need, top = (double)car->top;
-        double least = (double)mu * need + over * top;
-        total -= least * (1 + 8 * ROUNDING);
+        float least = INFINITY, below;
+        reduced_prices(s, car, q);
+        for (int32_t t = 0; t < n; t++) { least = q[t] < least ? q[t] : least; }
+        for (int32_t t = n; t < padded; t++) { q[t] = 1e30F; }
+        if (least >= car->worth) { least = car->worth; }
+        float margin = threshold(q, padded, car->need / car->top, least, car->worth);
+        /* Prices about the margin are sums of terms no larger than this.  With q off by at most a
+         * hair, take m a hair below: then what is exactly below m is counted. */
+        double hair = (fabs((double)margin) + 2 * cheapest) * depth * ROUNDING;
+        double saved = sum_below(q, padded, margin, &below) * (double)car->top;
+        double given = fmax(0, car->exact_worth - (double)margin + hair);
+        total -= car->exact_need * given + saved * (1 + 8 * ROUNDING);
     }
     return total;
 }

@@ -189,7 +189,7 @@ WIDE static double cost_of(const struct state *s, const float *x, double *peak)
         const struct car *car = &s->cars[i];
         double has = 0;
         for (int32_t t = 0; t < car->len; t++) { has += (double)x[car->at + t]; }
-        total -= has * (double)car->worth;
+        total -= fmin(has, car->exact_need) * car->exact_worth;
     }
     *peak = high;
     return total + s->demand * high;

@@ -97,7 +97,7 @@ static bool tells_apart(const struct pl_problem *p)
 static struct sizes sizes_of(const struct pl_problem *p)
 {
     struct sizes z = { .slots = p->slots, .lines = 1, .rows = 1, .duals = 1,
-                       .nodes = p->node_count };
+                       .nodes = p->node_count, .lawful = p->lawful != 0 };
     bool apart = tells_apart(p);
     for (int32_t n = 0; n < p->node_count; n++) {
         const struct pl_node *node = &p->nodes[n];
@@ -170,6 +170,8 @@ static void make_cars(struct state *s)
             .top = (float)((double)c->max_ma * c->w_per_a / 1e6),
             .need = (float)(c->energy_wh / 1000 / s->hours),
             .worth = (float)(c->unmet_per_kwh * s->hours),
+            .exact_need = c->energy_wh / 1000 / s->hours,
+            .exact_worth = c->unmet_per_kwh * s->hours,
         };
         at += car->len;
     }
@@ -389,7 +391,7 @@ static void guess_weight(struct state *s)
     mean /= s->slots;
     for (int32_t t = 0; t < s->slots; t++) { spread += fabs((double)s->money[t] - mean); }
     spread = spread / s->slots + s->demand / s->slots;
-    s->weight = WEIGHT0 * fmax(spread, 1e-9);
+    s->weight = 3 * fmax(spread, 1e-9);      /* 3: measured, and it matters little */
 }
 
 /* Where nothing may flow, a price that nobody pays stands from the start: it costs the bound nothing. */

@@ -25,25 +25,18 @@
 #define WIDE
 #endif
 
+#define NO_CAP  1e30F      /* where there is no limit                                    */
 #define STEP    0.99F      /* of the largest step that surely converges                  */
 #define SIZE_A  0.23F      /* a row in amperes counts as if 230 V were on each of them   */
-#ifndef WEIGHT0
-#define WEIGHT0 1.0
-#endif
 
-#define NO_CAP  1e30F
-
-#ifndef CHECK
-#define CHECK 40
-#define PROBE 10
-#define R_SUFF 0.2
-#define R_NEC 0.8
-#define R_ART 0.36
-#endif
+enum {
+    CHECK = 40,            /* iterations between two certificates: one costs about eight */
+    PROBE = 10,            /* iterations between two looks at the length of a step       */
+};
 
 enum { LANES = 16 };       /* floats that one step of a sum works on; rows are padded to it */
-enum { POWER = 3 };        /* the kind of line after the phases 0, 1 and 2 */
-enum { PLAIN, SIDE_A, SIDE_C };   /* the rows of a line that tells line-to-line loads apart */
+enum { POWER = 3 };        /* the kind of line after the phases 0, 1 and 2                   */
+enum { PLAIN, SIDE_A, SIDE_C };   /* the rows of a line that tells line-to-line loads apart  */
 
 struct line {
     int32_t parent;        /* index of the next line towards the root, or -1 */
@@ -71,6 +64,8 @@ struct car {
     float   need;          /* kW times slots                                 */
     float   worth;         /* the unmet price of a kW for a slot             */
     float   step;          /* primal step before the primal weight           */
+    double  exact_need;    /* need and worth again, for sums that must not lose what they cancel */
+    double  exact_worth;
     float   shift;         /* of the last projection; where the next one starts */
 };
 
@@ -90,7 +85,7 @@ struct state {
     int32_t car_count;
     int32_t age;           /* iterations since the last restart */
     int32_t next_check;
-    int32_t has_plan;
+    int32_t round;         /* of the search for a lawful plan; 0 before it */
     int32_t pad;
     double  hours;         /* of a slot */
     double  demand;        /* charge per kW of peak */
@@ -99,12 +94,14 @@ struct state {
     double  weight;        /* primal weight */
     double  best;          /* cost of x_best */
     double  best_peak;     /* of x_best, kW above the floor */
+    double  best_lawful;
     double  bound;
     double  step_first;    /* length of the first step after the restart */
     double  step_last;
     double  step_now;
     /* vectors over moments */
     float *x, *x_start, *x_next, *x_best;
+    float *bias, *x_lawful;   /* only where a lawful plan is asked for */
     /* rows */
     float *money;          /* 1 row: energy price of a kW in the slot */
     float *scratch;        /* 4 rows */
@@ -116,13 +113,14 @@ struct state {
     struct load *loads;    /* finish: one per node */
     double *site_kw;       /* finish: 1 row */
     int32_t *near;         /* setup: per node and kind the nearest line */
+    float *given;          /* finish: per car the part of its need that it gets */
     int32_t *moved;        /* setup: per line where it has gone */
     int32_t *order;        /* 1 row of slots */
 };
 
 /* How many lines, rows and cars a problem can have at most. */
 struct sizes {
-    int64_t slots, lines, rows, duals, cars, moments, nodes;
+    int64_t slots, lines, rows, duals, cars, moments, nodes, lawful;
 };
 
 static inline int64_t place(int64_t *used, int64_t count, size_t size)
@@ -144,6 +142,8 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
         { s ? &s->x_start : NULL, z->moments + LANES },
         { s ? &s->x_next  : NULL, z->moments + LANES },
         { s ? &s->x_best  : NULL, z->moments + LANES },
+        { s ? &s->bias    : NULL, z->lawful * (z->moments + LANES) },
+        { s ? &s->x_lawful : NULL, z->lawful * (z->moments + LANES) },
         { s ? &s->money   : NULL, stride },
         { s ? &s->scratch : NULL, 4 * stride },
         { s ? &s->price   : NULL, z->rows * stride },
@@ -162,6 +162,7 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
     int64_t cars  = place(&used, z->cars, sizeof(struct car));
     int64_t near  = place(&used, 4 * z->nodes, sizeof(int32_t));
     int64_t moved = place(&used, z->lines, sizeof(int32_t));
+    int64_t given = place(&used, z->cars, sizeof(float));
     int64_t order = place(&used, stride, sizeof(int32_t));
     int64_t loads = place(&used, z->nodes, 8 * sizeof(double));
     int64_t site  = place(&used, stride, sizeof(double));
@@ -171,6 +172,7 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
         s->lines = (struct line *)(void *)(block + lines);
         s->cars  = (struct car *)(void *)(block + cars);
         s->near  = (int32_t *)(void *)(block + near);
+        s->given = (float *)(void *)(block + given);
         s->moved = (int32_t *)(void *)(block + moved);
         s->order = (int32_t *)(void *)(block + order);
     }

@@ -146,6 +146,10 @@ static inline void reduced_prices(const struct state *s, const struct car *car, 
     } else {
         memcpy(q, p0, sizeof(float) * (size_t)n);
     }
+    if (s->round > 0) {
+        const float *bias = s->bias + car->at;
+        for (int32_t t = 0; t < n; t++) { q[t] += bias[t]; }
+    }
 }
 
 static inline void load_rows(struct state *s, const struct car *car, const float *restrict x)
@@ -179,9 +183,9 @@ WIDE static double step_cars(struct state *s, struct stride_of how)
         float shift = find_shift(v, n, padded, top, car->need, step * car->worth, car->shift);
         car->shift = shift;
         for (int32_t t = 0; t < n; t++) {
-            float to = v[t] + shift;
-            to = to > 0 ? to : 0;
-            v[t] = to < top ? to : top;
+            float now = v[t] + shift;
+            now = now > 0 ? now : 0;
+            v[t] = now < top ? now : top;
         }
         if (how.note) {
             float *restrict next = s->x_next + car->at;

@@ -17,8 +17,8 @@ from edge.model.planning import Plan, PlanCharger, PlanNode, Problem, fault, in_
 # Iterations between two looks at the clock: below 10 ms for 400 chargers × 288 slots on a PC.
 CHUNK = 40
 
-# Without a better plan after so many iterations, waiting longer is idle.
-MOST_ITERATIONS = 1_000_000
+# A lawful plan that has not become cheaper for so many iterations will not; nor a relaxed one.
+IDLE_ITERATIONS = {True: 1_000, False: 100_000}
 
 
 class BadProblem(ValueError):
@@ -26,7 +26,7 @@ class BadProblem(ValueError):
 
 
 class Progress(NamedTuple):
-    """How far a solver is.  gap is that of the plan without lawful currents."""
+    """How far a solver is.  objective, gap: of a lawful plan where one is asked for, else infinite."""
 
     objective: float
     lower_bound: float
@@ -79,15 +79,13 @@ class Solver:
             report.rows_active,
         )
 
-    def plan(self, lawful: bool | None = None) -> Plan:
-        """Return the best plan so far.  lawful: as the problem says, unless given."""
-        if lawful is None:
-            lawful = self.problem.lawful
+    def plan(self) -> Plan:
+        """Return the best plan so far."""
         chargers = self.problem.chargers
         amps = ffi.new("double[]", max(1, lib.pl_moments(self._c)))
         energy_wh = ffi.new("double[]", max(1, len(chargers)))
         answer = ffi.new("struct pl_answer *")
-        _checked(lib.pl_finish(self._memory, lawful, amps, energy_wh, answer))
+        _checked(lib.pl_finish(self._memory, amps, energy_wh, answer))
         return Plan(
             amps=self._horizons(list(amps)),
             energy_wh={c.id: energy_wh[i] for i, c in enumerate(chargers)},
@@ -126,6 +124,7 @@ class Solver:
         c = ffi.new("struct pl_problem *")
         c.slot_s, c.slots = problem.slot_s, problem.slots
         c.node_count, c.charger_count = len(nodes), len(chargers)
+        c.lawful = problem.lawful
         if problem.demand is not None:
             c.demand_per_kw, c.already_kw = problem.demand.per_kw, problem.demand.already_kw
         c.earliness_per_kwh_h = problem.earliness_per_kwh_h
@@ -146,15 +145,20 @@ class Solver:
 
 
 def solve(problem: Problem, should_stop: Callable[[], bool]) -> Plan:
-    """Solve until the gap is reached or should_stop() says so, asked after every chunk.
+    """Solve until the gap is reached, no better plan comes, or should_stop() says so.
 
-    Raises BadProblem.
+    should_stop is asked after every chunk.  Raises BadProblem.
     """
     solver = Solver(problem)
-    progress = solver.step(CHUNK // 2)
-    while progress.gap > problem.gap and progress.iterations < MOST_ITERATIONS and not should_stop():
-        progress = solver.step()
-    return solver.plan()
+    idle = IDLE_ITERATIONS[problem.lawful]
+    best, best_at = float("inf"), 0
+    while True:
+        now = solver.step()
+        if now.objective < best:
+            best, best_at = now.objective, now.iterations
+        waits = now.iterations - best_at > idle and best < float("inf")
+        if now.gap <= problem.gap or waits or should_stop():
+            return solver.plan()
 
 
 def _checked(result: int) -> None:
