@@ -80,7 +80,7 @@ def listed(windows: list[WindowStatus]) -> str:
     """Return the windows as a table."""
     if not windows:
         return "no charge windows; depot window add --help shows how to add one"
-    head = ("ID", "CHARGER", "DAYS", "FROM", "READY BY", "NEED", "PRIO", "VEHICLE; FROM")
+    head = ("ID", "CHARGER", "DAYS", "FROM", "READY BY", "NEED", "PRIO", "NOTES")
     rows = [
         (
             w.id,

@@ -7,7 +7,7 @@ from edge.model.site import Charger, Node, Site
 from edge.model.units import PHASE_NAMES, PHASES
 from edge.shell import words
 from edge.shell.answers import ChargerStatus, EventStatus, NodeStatus, Price, Status
-from edge.shell.why import FULL_BELOW_MA, held_by, silent_meter
+from edge.shell.why import ALL_THAT_IT_CAN_USE, FULL_BELOW_MA, held_by, silent_meter
 
 
 class StatusMaker:
@@ -153,7 +153,7 @@ def _reason(now: ChargerNow, drawn: Charger, silent: str) -> str:
         return "" if because == words.state(now) else because
     if now.granted_ma >= now.asked_ma:
         unplanned = now.asked_because if now.ready_by_wall_ms is None else ""
-        return unplanned or now.because or "gets all that it can use"
+        return unplanned or now.because or ALL_THAT_IT_CAN_USE
     asked = f"asks for {words.amps(now.asked_ma)}"
     because = held_by(now, silent)
     return f"{because}; {asked}" if because else asked

@@ -12,6 +12,9 @@ from edge.model.units import PHASE_NAMES
 from edge.shell.answers import Bind, Why
 from edge.shell.words import amps, clock, state
 
+# What the core says of a charger that no limit holds back.
+ALL_THAT_IT_CAN_USE = "gets all that it can use"
+
 # A node has no room on a phase where less than this is free: IEC 61851-1 chargers work in steps near 1 A.
 FULL_BELOW_MA = 1_000
 
@@ -26,6 +29,7 @@ def from_record(record: TickRecord, site: Site, charger: Charger, source: str, n
         return None
     zone = ZoneInfo(site.timezone)
     path = binds(record, site, charger, now.because)
+    silent = silent_meter(record, site, charger)
     return Why(
         charger=charger.id,
         source=source,
@@ -37,8 +41,8 @@ def from_record(record: TickRecord, site: Site, charger: Charger, source: str, n
         asked_because=now.asked_because,
         detail=record.fallback,
         path=path,
-        words=_sentence(now, path, silent_meter(record, site, charger)),
-        would_change=_would_change(now, path, record, zone),
+        words=_sentence(now, path, silent),
+        would_change=_would_change(now, path, silent, record, site),
     )
 
 
@@ -112,8 +116,14 @@ def silent_meter(record: TickRecord, site: Site, charger: Charger) -> str:
 
 
 def held_by(now: ChargerNow, silent: str) -> str:
-    """Return what holds a charger below its ask.  silent: the node whose silent meter does, or ""."""
-    return f"the meter of {silent} is silent: fallback current" if silent else now.because
+    """Return what holds a charger below its ask.
+
+    silent: the node whose silent meter lets it have no more than its fallback, or "": the balancer does not
+    know of it, and says that the charger gets all that it can use.
+    """
+    if silent and now.because in ("", ALL_THAT_IT_CAN_USE):
+        return f"the meter of {silent} is silent: fallback current"
+    return now.because
 
 
 def _sentence(now: ChargerNow, path: list[Bind], silent: str) -> str:
@@ -123,12 +133,18 @@ def _sentence(now: ChargerNow, path: list[Bind], silent: str) -> str:
     asked = f"It asked for {amps(now.asked_ma)}" + (f" ({now.asked_because})" if now.asked_because else "")
     if now.granted_ma >= now.asked_ma:
         return f"{gets}: all that it asks for" + (f" ({now.asked_because})." if now.asked_because else ".")
-    tight = None if silent else tightest(path, now.because)
-    because = held_by(now, silent) or (
-        f"{tight.node} {tight.phase} is full" if tight else "nothing was recorded"
-    )
+    because = held_by(now, silent)
+    tight = tightest(path, because) if because == now.because else None
+    if not because:
+        because = f"{tight.node} {tight.phase} is full" if tight else "nothing was recorded"
     figures = f" {_figures(tight, because)}" if tight else ""
-    return f"{gets} because {_ended(because)}{figures} {asked}."
+    return f"{gets} because {_ended(_clause(because))}{figures} {asked}."
+
+
+def _clause(because: str) -> str:
+    """Return a reason so that it can follow "because"."""
+    first = because.partition(" ")[0]
+    return f"it {because}" if first == "waits" else f"it is {because}" if first == "raised" else because
 
 
 def tightest(path: list[Bind], because: str) -> Bind | None:
@@ -143,18 +159,21 @@ def _figures(b: Bind, because: str) -> str:
     others = f"{amps(b.charging_ma)} for {b.chargers} charger" + ("" if b.chargers == 1 else "s")
     if because.startswith(f"{b.node} {b.phase}"):
         return f"There it gives {others}."
-    limit = f"limit {amps(b.limit_ma)} ({b.because}), other load {amps(b.other_ma)}"
-    return f"{b.node} {b.phase}: {limit}, {others}, {amps(max(0, b.free_ma))} free."
+    limit = b.because if amps(b.limit_ma) in b.because else f"limit {amps(b.limit_ma)} ({b.because})"
+    rest = f"other load {amps(b.other_ma)}, {others}, {amps(max(0, b.free_ma))} free"
+    return f"{b.node} {b.phase}: {limit}, {rest}."
 
 
-def _would_change(now: ChargerNow, path: list[Bind], record: TickRecord, zone: ZoneInfo) -> str:
+def _would_change(now: ChargerNow, path: list[Bind], silent: str, record: TickRecord, site: Site) -> str:
     if now.asked_ma == 0 or now.granted_ma >= now.asked_ma:
         return ""
+    if held_by(now, silent) != now.because:
+        return f"It can get more when the meter of {silent} answers again."
     tight = tightest(path, now.because)
     ends = [e.to_wall_ms for e in record.events if e.to_wall_ms and tight and _names(tight.because, e)]
     if ends:
-        end = min(ends)
-        return f"It can get more when the utility's event ends at {clock(end, zone, record.wall_ms)}."
+        end = clock(min(ends), ZoneInfo(site.timezone), record.wall_ms)
+        return f"It can get more when the utility's event ends at {end}."
     if tight:
         return (
             f"It can get more when other load on {tight.node} {tight.phase} falls, "

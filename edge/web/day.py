@@ -24,6 +24,9 @@ AXIS, HOURS = 166, 182
 # Bands narrower than this hold no label; between the two only on wide screens.
 NARROW, WIDE = 0.045, 0.14
 
+# The narrowest stretch that is drawn: an event of a minute is seen.
+LEAST = 0.004
+
 
 class Span:
     """The time that is shown, and where a time stands in it.
@@ -45,8 +48,8 @@ class Span:
         return f"{100 * self.share(wall_ms):.2f}%"
 
     def width(self, from_ms: int, to_ms: int) -> str:
-        """Return a stretch of time as a width."""
-        return f"{100 * (self.share(to_ms) - self.share(from_ms)):.2f}%"
+        """Return a stretch of time as a width that can be seen."""
+        return f"{100 * max(LEAST, self.share(to_ms) - self.share(from_ms)):.2f}%"
 
     def shows(self, from_ms: int, to_ms: int | None) -> bool:
         """Tell whether any of a stretch is shown."""

@@ -68,7 +68,9 @@ def test_a_silent_meter_is_the_reason_below_it_and_nowhere_else(rig: Rig) -> Non
     quiet = record(rig.site, 0)
     nodes = [msgspec.structs.replace(n, flowing_ma=None) if n.id == "panel-a" else n for n in quiet.nodes]
     held = [
-        msgspec.structs.replace(c, granted_ma=6_000, because="max") if c.id == "bay-1" else c
+        msgspec.structs.replace(c, granted_ma=6_000, because="gets all that it can use")
+        if c.id == "bay-1"
+        else c
         for c in quiet.chargers
     ]
     rig.desk.noted(

@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from edge.model.records import Decision
@@ -57,6 +58,54 @@ def test_who_is_held_back_by_nothing(rig: Rig, charger: str, words: str) -> None
     rig.tick(0)
     why = rig.desk.why(charger)
     assert (why.words, why.would_change) == (words, "")
+
+
+FULL = "panel-a L2: breaker 63 A, other load 18.7 A, 44 A for 3 chargers, 0.3 A free."
+
+
+@pytest.mark.parametrize(
+    ("because", "says"),
+    [
+        (
+            "waits until room has come free",
+            f"bay-3 gets 12 A because it waits until room has come free. {FULL} ",
+        ),
+        ("raised step by step", f"bay-3 gets 12 A because it is raised step by step. {FULL} "),
+        (
+            "operator limit by anna",
+            f"bay-3 gets 12 A because operator limit by anna. {FULL} ",
+        ),
+        ("", "bay-3 gets 12 A because panel-a L2 is full. There it gives 44 A for 3 chargers. "),
+        (
+            "main L3 has no room for the minimum: operator limit by anna",
+            "bay-3 gets 12 A because main L3 has no room for the minimum: operator limit by anna. "
+            "There it gives 28 A for 2 chargers. ",
+        ),
+    ],
+)
+def test_the_cores_reasons_as_sentences(rig: Rig, because: str, says: str) -> None:
+    made = record(rig.site, 0)
+    held = [msgspec.structs.replace(c, because=because) if c.id == "bay-3" else c for c in made.chargers]
+    rig.desk.noted(msgspec.structs.replace(made, chargers=held))
+    assert rig.desk.why("bay-3").words == says + "It asked for 16 A (needs 31.4 kWh by 06:00)."
+
+
+def test_a_silent_meter_is_a_reason_only_where_the_core_has_no_other(rig: Rig) -> None:
+    made = record(rig.site, 0)
+    nodes = [msgspec.structs.replace(n, flowing_ma=None) if n.id == "panel-a" else n for n in made.nodes]
+    given = {
+        "bay-1": "gets all that it can use",
+        "bay-3": "main L1 has no room for the minimum: breaker 160 A",
+    }
+    held = [
+        msgspec.structs.replace(c, because=given[c.id], granted_ma=6_000) if c.id in given else c
+        for c in made.chargers
+    ]
+    rig.desk.noted(msgspec.structs.replace(made, nodes=nodes, chargers=held))
+    why = rig.desk.why("bay-1")
+    assert "because the meter of panel-a is silent: fallback current." in why.words
+    assert why.would_change == "It can get more when the meter of panel-a answers again."
+    assert "main L1 has no room" in rig.desk.why("bay-3").words
 
 
 def test_a_few_minutes_ago_every_second_is_known(rig: Rig) -> None:
