@@ -1,9 +1,16 @@
 """Everything on real wires: drivers and bus masters against the twin; outside clients against the daemon."""
 
 import asyncio
+import json
 import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +20,17 @@ from edge.model.site import Site
 from edge.shell import buses
 from edge.shell.clock import Clock
 from edge.shell.sitefile import load
+from edge.sim import demo
 from edge.sim.demosite import free_ports
 from edge.sim.depot import Depot
 from edge.sim.judge import Judge
 from edge.sim.simulator import Simulator, monotonic_ms
 
 PER_PHASE = ("l1", "l2", "l3")
+
+CLIENTS = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "mbpoll")
+MISSING = [name for name in CLIENTS if shutil.which(name) is None]
+needs_clients = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 
 @pytest.fixture
@@ -126,3 +138,138 @@ def test_the_core_on_real_wires_breaks_nothing(site: Site) -> None:
     assert all(c.told is not None for c in wired.depot.chargers.values())
     assert sum(c.energy_wh for c in wired.depot.chargers.values()) > 5
     assert {e.device for e in wired.events if isinstance(e, Lost)} == set()
+
+
+# -- the daemon, from outside ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def depot() -> Iterator[demo.Running]:
+    """The whole demonstration; what follows talks to it with Debian's own clients."""
+    with demo.started(free_ports(1)[0], seed=5) as running:
+        yield running
+
+
+def mosquitto(program: str, running: demo.Running, user: str, *words: str, payload: bytes = b"") -> str:
+    """Run mosquitto_pub or mosquitto_sub as one of the broker's users; return what it prints."""
+    login = [
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(running.site.broker_port),
+        "-u",
+        user,
+        "-P",
+        running.passwords[user],
+    ]
+    done = subprocess.run(
+        [program, *login, *words], input=payload, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode in (0, 27), done.stderr  # 27: mosquitto_sub -W has waited long enough
+    return done.stdout.decode()
+
+
+def told(running: demo.Running, *words: str) -> Any:
+    """Return what a `depot` command answers in JSON."""
+    command = [sys.executable, "-m", "edge.cli", *words, "--state", str(running.site.state), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def main_power_w(running: demo.Running) -> float:
+    """Read the main meter's total power with mbpoll, past everything of ours."""
+    port = re.search(r'id = "main-meter".*?tcp = "127\.0\.0\.1:(\d+)"', running.site.site.read_text(), re.S)
+    assert port
+    words = [
+        "mbpoll",
+        "-m",
+        "tcp",
+        "-p",
+        port[1],
+        "-a",
+        "1",
+        "-0",
+        "-r",
+        "19026",
+        "-t",
+        "4:float",
+        "-B",
+        "-c",
+        "1",
+    ]
+    done = subprocess.run(
+        [*words, "-1", "-q", "127.0.0.1"], capture_output=True, text=True, timeout=20, check=True
+    )
+    value = re.search(r"^\[19026\]:\s+(\S+)", done.stdout, re.M)
+    assert value
+    return float(value[1])
+
+
+def wait_for(what: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.3)
+    return True
+
+
+def limit(id: str, kw: float, seconds: int) -> bytes:
+    """An event as a bare object, without the notification around it and with only what is required."""
+    event = {
+        "id": id,
+        "programID": "p",
+        "intervalPeriod": {"start": "0001-01-01T00:00:00Z", "duration": f"PT{seconds}S"},
+        "intervals": [{"id": 0, "payloads": [{"type": "IMPORT_CAPACITY_LIMIT", "values": [kw]}]}],
+    }
+    return json.dumps(event).encode()
+
+
+CREATE = ("-t", "utility/programs/p/events/create", "-q", "1", "-s")
+
+
+@needs_clients
+def test_a_session_reaches_the_network_and_the_gateway_is_online(depot: demo.Running) -> None:
+    retained = mosquitto(
+        "mosquitto_sub", depot, "network", "-t", "network/demo-depot/status", "-C", "1", "-W", "10"
+    )
+    assert json.loads(retained)["state"] == "online"
+    assert wait_for(lambda: depot.inbox.counts()["sessions"] > 0, 20)
+    assert depot.inbox.unreadable == []
+
+
+@needs_clients
+def test_malformed_events_change_nothing(depot: demo.Running) -> None:
+    for payload in (b"{", b"[]", b'{"programID": 7}', b"\xff\xfe", limit("e", -5, 10).replace(b"-5", b'"x"')):
+        mosquitto("mosquitto_pub", depot, "utility", *CREATE, payload=payload)
+    time.sleep(2)
+    depot.check()
+    status = told(depot, "status")
+    assert status["age_ms"] < 3_000
+    assert told(depot, "events") == []
+
+
+@needs_clients
+def test_a_bare_event_limits_what_flows_and_its_deletion_ends_it(depot: demo.Running) -> None:
+    assert wait_for(lambda: main_power_w(depot) > 24_000, 60), "the depot never got busy"
+    mosquitto("mosquitto_pub", depot, "utility", *CREATE, payload=limit("ev-1", 22.0, 600))
+    assert wait_for(lambda: main_power_w(depot) <= 22_000, 13.2)
+    assert [e["id"] for e in told(depot, "events")] == ["ev-1"]
+    assert any("utility event ev-1" in c["reason"] for c in told(depot, "status")["chargers"])
+    delete = ("-t", "utility/programs/p/events/delete", "-q", "1", "-s")
+    mosquitto("mosquitto_pub", depot, "utility", *delete, payload=limit("ev-1", 22.0, 600))
+    assert wait_for(lambda: all(e["step"] not in ("active", "near") for e in told(depot, "events")), 10)
+
+
+@needs_clients
+def test_what_others_publish_at_the_broker_does_not_reach_the_daemon(depot: demo.Running) -> None:
+    """The network's login may not send the utility's events."""
+    mosquitto("mosquitto_pub", depot, "network", *CREATE, payload=limit("ev-forged", 1.0, 600))
+    time.sleep(2)
+    assert "ev-forged" not in [e["id"] for e in told(depot, "events")]
+
+
+@needs_clients
+def test_the_wires_were_right_all_the_time(depot: demo.Running) -> None:
+    assert depot.order("report")["report"]["violations"] == []

@@ -47,11 +47,12 @@ SHARE, ROOM_W, ROUND_W = 0.6, 5_000, 500
 
 @dataclass
 class Running:
-    """All that runs.  ticks: messages of the page's stream."""
+    """All that runs.  passwords: of the broker's users.  ticks: messages of the page's stream."""
 
     site: demosite.DemoSite
     port: int
     broker: str
+    passwords: dict[str, str]
     simulator: Child
     daemon: Child
     utility: Party
@@ -143,7 +144,7 @@ def started(port: int, seed: int) -> Iterator[Running]:
             party.ready()
         inbox.reply = network.publish
         running = Running(
-            site, port, files.kind, simulator, daemon, utility, observer, inbox, arrivals,
+            site, port, files.kind, who, simulator, daemon, utility, observer, inbox, arrivals,
             meters=[d["id"] for d in devices if d["is"] == "meter"],
             chargers=[d["id"] for d in devices if d["is"] == "charger"],
         )  # fmt: skip
