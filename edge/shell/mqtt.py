@@ -83,7 +83,8 @@ class MqttLink:
 
     name: "utility" or "network", for messages to people.  client_id: names the session at the broker where
     the site file does not.
-    on_message, on_link(up, why): called in the event loop, and may not block.
+    on_message, on_link(up, why): called in the event loop, and may not block.  Up with a why: connected, but
+    the broker refuses a subscription.
     """
 
     def __init__(
@@ -181,6 +182,7 @@ class MqttLink:
         if self._presence and self.connected:
             with contextlib.suppress(NotDelivered):
                 await self.publish(self._presence.topic, self._presence.farewell(), retain=True, within_s=2)
+        self._client.closing.set()
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
         self.connected = False
@@ -244,9 +246,13 @@ class MqttLink:
 
     def _subscribed(self, codes: list[ReasonCode]) -> None:
         """Say which subscriptions the broker refuses.  Mosquitto grants all and filters later."""
-        for topic, code in zip(self._subscriptions, codes, strict=False):
-            if code.is_failure:
-                log.error("%s: subscription to %s: %s", self.name, topic, _words(code))
+        refused = [
+            f"subscription to {topic}: {_words(code)}"
+            for topic, code in zip(self._subscriptions, codes, strict=False)
+            if code.is_failure
+        ]
+        if refused:
+            self._tell(True, "; ".join(refused))
 
     def _puback(self, mid: int, code: ReasonCode) -> None:
         future = self._acknowledged.pop(mid, None)
@@ -269,7 +275,7 @@ class MqttLink:
         """Tell the program, but not the same thing twice: a broker may be away for days."""
         if self._told != (up, why):
             self._told = (up, why)
-            log.info("%s: %s", self.name, "connected" if up else f"not connected: {why}")
+            log.info("%s: %s%s", self.name, "connected" if up else "not connected", f": {why}" if why else "")
             self._on_link(up, why)
 
     def _hang_up(self) -> None:
@@ -285,6 +291,10 @@ class _Client(paho.Client):
 
     broke: Callable[[str], None] = staticmethod(lambda why: None)
 
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.closing = threading.Event()
+
     def reconnect(self) -> MQTTErrorCode:
         try:
             return super().reconnect()
@@ -295,12 +305,16 @@ class _Client(paho.Client):
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         wait_s = BACK_OFF_S[0]
         while True:
+            began = time.monotonic()
             try:
                 return super().loop_forever(timeout, retry_first_connection)
             except Exception as error:  # paho lets what a broken packet raises end its thread
-                log.exception("%s: a packet that paho cannot read", threading.current_thread().name)
+                log.warning("%s: a packet that cannot be read: %r", threading.current_thread().name, error)
                 self.broke(f"broken packet: {_words(error)}")
-            time.sleep(wait_s)
+            if time.monotonic() - began > 2 * BACK_OFF_S[1]:
+                wait_s = BACK_OFF_S[0]
+            if self.closing.wait(wait_s):
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
             wait_s = min(2 * wait_s, BACK_OFF_S[1])
             with contextlib.suppress(OSError):
                 self.reconnect()

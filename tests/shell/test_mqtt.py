@@ -1,15 +1,18 @@
 """edge/shell/mqtt.py against a real Mosquitto, which is killed, started again, and refuses things."""
 
 import asyncio
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as paho
 import pytest
 
 from edge.model.site import Broker
+from edge.shell import mqtt
 from edge.shell.mqtt import BadBroker, Incoming, MqttLink, NotDelivered, Presence
 from tests.fakes.brokers import free_port, mosquitto, needs_mosquitto
 
@@ -282,31 +285,115 @@ def test_settings_that_cannot_be_used_are_named(fields: dict[str, Any], expected
     assert expected in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [b"", b"\x20\x03\x00\x00\x00\x30\x04\xff\xffxx", b"\x20\x02\x00\x00" + b"\x31\xff\xff\xff\xff\x01"],
-)
-def test_a_server_that_talks_nonsense_does_no_harm(answer: bytes) -> None:
-    async def story() -> None:
-        visits = 0
+class Fake:
+    """A server that answers CONNECT, SUBSCRIBE and PUBLISH of MQTT 5 with the bytes that a test wants."""
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            nonlocal visits
-            visits += 1
-            await reader.read(100)
-            writer.write(answer)
-            await writer.drain()
-            await asyncio.sleep(0.1)
+    CONNACK = b"\x20\x03\x00\x00\x00"
+
+    def __init__(self, connack: bytes = CONNACK, suback: bytes = b"", after: bytes = b"") -> None:
+        self.port = free_port()
+        self.visits = 0
+        self._connack, self._suback, self._after = connack, suback, after
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "Fake":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.visits += 1
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1_000):
+                if data[0] >> 4 == 1:
+                    writer.write(self._connack + self._after)
+                if data[0] >> 4 == 8:
+                    writer.write(b"\x90\x04" + data[2:4] + b"\x00" + self._suback)
+                if not self._connack.startswith(self.CONNACK):
+                    break
+                await writer.drain()
             writer.close()
 
-        port = free_port()
-        server = await asyncio.start_server(serve, "127.0.0.1", port)
-        ear = Ear()
-        here = link(at(port, "5"), "here", ear, "u/#")
-        await until(lambda: visits >= 3, 15)
-        assert not ear.messages
-        await here.close()
-        server.close()
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"connack": b""},  # hangs up
+        {"connack": b"\x31\xff\xff\xff\xff\x01"},  # a length that cannot be
+        {"after": b"\x30\x04\xff\xffxx"},  # a topic that is longer than its packet
+        {"after": b"\x30\x06\x00\x01x\x02\xff\x00"},  # a property that does not exist
+        {"suback": b"\x55"},  # a reason code that does not exist
+        {"after": b"\x30\x04\x00\x01\xff\x00" + b"\x40\x01\x00"},  # a topic that is not UTF-8, a short PUBACK
+    ],
+)
+def test_a_server_that_talks_nonsense_does_no_harm(nonsense: dict[str, bytes]) -> None:
+    async def story() -> None:
+        async with Fake(**nonsense) as server:
+            ear = Ear()
+            here = link(at(server.port, "5"), "here", ear, "u/#")
+            await until(lambda: server.visits >= 3, 15)
+            assert all(message.topic == "a topic that is not UTF-8" for message in ear.messages)
+            began = time.monotonic()
+            await here.close()
+            assert time.monotonic() - began < 3
+
+    run(story())
+
+
+def test_a_network_thread_that_breaks_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """paho before 2.2 lets a broken packet end its thread; the connection would be gone without a word."""
+    real, calls = paho.Client.loop_forever, []
+
+    def breaks(self: paho.Client, *args: Any) -> Any:
+        calls.append(self)
+        if len(calls) < 3:
+            raise IndexError("bytearray index out of range")
+        return real(self, *args)
+
+    monkeypatch.setattr(paho.Client, "loop_forever", breaks)
+    monkeypatch.setattr(mqtt, "BACK_OFF_S", (0.1, 0.2))
+
+    async def story() -> None:
+        async with Fake() as server:
+            ear = Ear()
+            here = link(at(server.port, "5"), "here", ear)
+            await until(lambda: here.connected)
+            assert ear.links == [(False, "broken packet: bytearray index out of range"), (True, "")]
+            await here.close()
+
+    run(story())
+
+
+def test_a_refused_subscription_is_told() -> None:
+    async def story() -> None:
+        async with Fake(suback=b"\x87") as server:
+            ear = Ear()
+            here = link(at(server.port, "5"), "here", ear, "u/#")
+            await until(lambda: len(ear.links) == 2)
+            assert ear.links == [(True, ""), (True, "subscription to u/#: Not authorized")]
+            await here.close()
+
+    run(story())
+
+
+def test_a_broker_that_does_not_acknowledge_is_left() -> None:
+    async def story() -> None:
+        async with Fake(suback=b"\x01") as server:
+            ear = Ear()
+            here = link(at(server.port, "5"), "here", ear)
+            await until(lambda: here.connected)
+            with pytest.raises(NotDelivered, match=r"u/x: no acknowledgement within 0.2 s"):
+                await here.publish("u/x", b"", within_s=0.2)
+            await until(lambda: server.visits == 2)  # a new line
+            await until(lambda: here.connected)
+            waiting = asyncio.create_task(here.publish("u/y", b""))
+            await asyncio.sleep(0.1)
+            await here.close()
+            with pytest.raises(NotDelivered, match="closed before an acknowledgement"):
+                await waiting
 
     run(story())
 
