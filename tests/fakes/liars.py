@@ -220,7 +220,10 @@ class PtyLine(_Thread):
             return data[0], data[1:-2]
         if not data.startswith(b":") or not data.endswith(b"\r\n"):
             return None
-        message = bytes.fromhex(data[1:-2].decode())
+        try:
+            message = bytes.fromhex(data[1:-2].decode())
+        except ValueError:  # two requests that ran into each other while it was deaf
+            return None
         return (message[0], message[1:-1]) if lrc8(message[:-1]) == message[-1] else None
 
     def speak(self, data: bytes) -> None:
