@@ -8,7 +8,7 @@ Rule 1: before every question the most urgent task is chosen anew, so a reductio
         else the line has to do.  At equal rank the oldest task goes first.
 Rule 2: only what the device's allow-list accepts is sent, and only after it was recognised (I9).
 Rule 3: a device that does not answer costs the others next to nothing: after three failures it is
-        only looked for, more and more rarely (member.py).
+        only looked for, more and more rarely (member.py), when nobody else needs the line.
 Rule 4: whatever a device says, the master goes on; a mistake of ours in one device's table too.
 
 Source of the cycle and of the back-off: OpenEMS' Modbus bridge does the same and it serves it well.
@@ -43,14 +43,15 @@ THINK_TCP_MS = 1_000
 # The fast reads are to be over so long before the next tick.
 MARGIN_MS = 60
 
-# A connection that cannot be had is tried again after 1, 2, 4, 5 s.
-CONNECT_AGAIN_MAX_MS = 5_000
+# A connection that cannot be had is tried again after 1, 2, 3, 3 s …
+CONNECT_AGAIN_MAX_MS = 3_000
 
 # A connection that was lost sooner than this was never good.
 SHORT_MS = 2_000
 
-# Lost devices are looked for so rarely that, together, they cost the others 1/25 of a line's time.
-DEAD_TIME_SHARE = 25
+# Lost devices are looked for while nobody else needs the line; on a full line so rarely that, together,
+# they cost the others 1/40 of its time.
+DEAD_TIME_SHARE = 40
 
 # Nothing is raised while a reduction waits for its device's pacing, if it does not wait longer.
 REDUCE_FIRST_MS = 250
@@ -89,7 +90,6 @@ class Master:
         self.members = {member.id: member for member in members}
         self.cycle_ms, self.tick_ms = cycle_ms, tick_ms
         self._emit, self._clock = emit, clock
-        self._serial = wire.serial
         self._think_ms = THINK_SERIAL_MS if wire.serial else THINK_TCP_MS
         self._twice = {m.id: _sends_twice(m.device, wire) for m in members}
         self._sleeper: asyncio.Future[None] | None = None
@@ -157,26 +157,37 @@ class Master:
     async def _step(self) -> None:
         """Do the most urgent task that is ready, or rest until there is one."""
         now_ms = self._clock.now_ms()
-        chosen: tuple[Task, Member] | None = None
+        chosen, until_ms = self._choose(now_ms)
+        if chosen is None:
+            await self._rest(until_ms - now_ms)
+            return
+        task, member = chosen
+        await self._guarded(member, self._do(task.rank, member, now_ms))
+
+    def _choose(self, now_ms: int) -> tuple[tuple[Task, Member] | None, int]:
+        """Return the most urgent task that is ready, or None and when to choose again."""
+        ready: tuple[Task, Member] | None = None
+        look: tuple[Task, Member] | None = (
+            None  # for a lost device, which may take the line's time for nothing
+        )
         next_ms = now_ms + self.cycle_ms
         reduced_ms = 0  # a reduction that its device's pacing still holds back is due then
         for member in self.members.values():
             for task in member.tasks(now_ms, self._fast_at(member)):
-                if member.lost_told and member.identifying is None and now_ms < self._look_ms:
-                    next_ms = min(next_ms, self._look_ms)
-                elif task.at_ms > now_ms:
+                if task.at_ms > now_ms:
                     next_ms = min(next_ms, task.at_ms)
                     reduced_ms = max(reduced_ms, task.at_ms if task.rank is Rank.REDUCE else 0)
-                elif chosen is None or task < chosen[0]:
-                    chosen = (task, member)
-        if chosen and chosen[0].rank is Rank.WRITE and now_ms < reduced_ms <= now_ms + REDUCE_FIRST_MS:
-            await self._rest(reduced_ms - now_ms)
-            return
-        if chosen is None:
-            await self._rest(next_ms - now_ms)
-            return
-        task, member = chosen
-        await self._guarded(member, self._do(task.rank, member, now_ms))
+                elif member.lost_told and member.identifying is None and now_ms < self._look_ms:
+                    look = min(look or (task, member), (task, member), key=lambda one: one[0])
+                elif ready is None or task < ready[0]:
+                    ready = (task, member)
+        if ready and ready[0].rank is Rank.WRITE and now_ms < reduced_ms <= now_ms + REDUCE_FIRST_MS:
+            return None, reduced_ms
+        if ready is None and look is not None:
+            if next_ms - now_ms > self._timeout_ms(look[1]) + MARGIN_MS:
+                return look, next_ms  # nobody else needs the line meanwhile
+            next_ms = min(next_ms, self._look_ms)
+        return ready, next_ms
 
     def _do(self, rank: Rank, member: Member, now_ms: int) -> Coroutine[None, None, None]:
         if rank in (Rank.REDUCE, Rank.WRITE):
@@ -198,7 +209,7 @@ class Master:
             if member.refused(self._clock.now_ms()):
                 self._lost(member, f"a setting was {error}")
         except WireError as error:
-            self._failed(member, str(error), self._timeout_ms(member) if self._serial else 0)
+            self._failed(member, str(error), self._timeout_ms(member) if len(self.members) > 1 else 0)
         except (NotAllowed, NotRecognised) as error:
             member.give_up(self._clock.now_ms())
             self._lost(member, str(error))

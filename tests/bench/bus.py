@@ -13,7 +13,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
+
+from msgspec.structs import replace
 
 from drivers import library
 from drivers.device import Device
@@ -28,6 +31,7 @@ from edge.shell.member import Member
 CHAR_S = 11 / 19200
 SIZES = (2, 10, 30, 60, 125)
 CHARGERS, METERS = 50, 10
+FULL_LINE_MS = 50
 
 
 def figures(quick: bool) -> dict[str, Any]:
@@ -55,25 +59,28 @@ def servers(*words: object) -> Iterator[subprocess.Popen[str]]:
 async def line_rates(seconds: float) -> list[dict[str, Any]]:
     """Ask one device as fast as it goes; compare with what the line allows at best.
 
-    At best: request, 3.5 characters of silence, answer, 3.5 characters of silence.
+    At best: request, 3.5 characters of silence, answer, 3.5 characters of silence.  The line is simulated
+    by a process here, so a busy machine slows it down; the median exchange is the one that was not.
     """
     found = []
     with servers("line", 1) as process:
         wire = ports.serial_line(Line("a", process.stdout.readline().strip()), physical=True)
         await wire.open()
         for size in SIZES:
-            asked, began, cpu = 0, time.monotonic(), time.process_time()
-            while time.monotonic() - began < seconds:
+            ends, began, cpu = [time.monotonic()], time.monotonic(), time.process_time()
+            while ends[-1] - began < seconds:
                 await wire.ask(Read(1, "input", 0, size))
-                asked += 1
-            took = time.monotonic() - began
+                ends.append(time.monotonic())
+            took = ends[-1] - began
             best = 1 / ((8 + 5 + 2 * size + 7) * CHAR_S)
+            usual = 1 / statistics.median(b - a for a, b in pairwise(ends))
             found.append(
                 {
                     "registers": size,
-                    "per_second": round(asked / took, 1),
+                    "per_second": round((len(ends) - 1) / took, 1),
                     "line_allows": round(best, 1),
-                    "percent": round(100 * asked / took / best, 1),
+                    "percent": round(100 * (len(ends) - 1) / took / best, 1),
+                    "percent_of_the_median_exchange": round(100 * usual / best, 1),
                     "cpu_percent": round(100 * (time.process_time() - cpu) / took, 1),
                 }
             )
@@ -88,6 +95,7 @@ async def dead_device(seconds: float) -> dict[str, Any]:
     return {
         "readings_per_second_alone": round(alone, 2),
         "readings_per_second_beside_a_dead_one": round(beside, 2),
+        "line_allows": round(1 / ((2 * 20 + 2 * (18 + 2)) * CHAR_S), 2),  # two reads, 18 and 2 registers
         "cost_percent": round(100 * (1 - beside / alone), 1),
     }
 
@@ -102,11 +110,13 @@ async def _nine(seconds: float, dead: list[int]) -> float:
             lost.set()
 
     table = library.load("eastron_sdm630")
+    # Always due again, so that the line is the limit.
+    table = replace(table, limits=replace(table.limits, fast_ms=FULL_LINE_MS, slow_ms=600_000))
     units = list(range(1, 10))
     with servers("line", *units) as process:
         wire = ports.serial_line(Line("a", process.stdout.readline().strip()), physical=True)
         members = [Member(f"m{unit}", Device(table, unit), charger=False) for unit in [*units, *dead]]
-        master = Master(wire, members, emit, clock, cycle_ms=50)  # always due: the line is the limit
+        master = Master(wire, members, emit, clock, cycle_ms=FULL_LINE_MS)
         running = asyncio.create_task(master.run())
         if dead:
             await lost.wait()
@@ -229,10 +239,10 @@ def families() -> dict[str, Any]:
 
 def words(found: dict[str, Any]) -> str:
     """Say the figures as a table."""
-    lines = ["one device on a line at 19200 8E1", "registers  per second  line allows     %   cpu %"]
+    lines = ["one device on a line at 19200 8E1", "registers  per second  line allows     %  median %  cpu %"]
     lines += [
         f"{r['registers']:9}  {r['per_second']:10}  {r['line_allows']:11}  {r['percent']:4}  "
-        f"{r['cpu_percent']:6}"
+        f"{r['percent_of_the_median_exchange']:8}  {r['cpu_percent']:5}"
         for r in found["line"]
     ]
     dead, tcp, all_ = found["dead_device"], found["tcp"], found["families"]
