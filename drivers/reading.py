@@ -27,7 +27,14 @@ class Placed:
         self.order: Order = order or point.order
 
     def within(self, read: Read) -> bool:
-        """Say whether a read fetches this row."""
+        """Say whether a read fetches this row.
+
+        A row of a single group only by itself: on some devices the same address means another thing
+        within a block (Carlo Gavazzi's model code stands where a voltage does).
+        """
+        size = self.point.type.count
+        if self.point.group.single and (read.address != self.address or read.count > size + 1):
+            return False
         return (
             (read.unit, read.space) == (self.unit, self.point.group.space)
             and read.address <= self.address

@@ -186,6 +186,14 @@ def test_need_12_an_identification_area_of_single_words() -> None:
     assert spans(body, "") == [(0x0B, 1), (0x0C, 1)]
 
 
+def test_need_12_an_address_that_means_another_thing_within_a_block() -> None:
+    # Carlo Gavazzi: input 11 alone is the model code, within a block half of a voltage.
+    body = rows('[10, "u32", "x_voltage"]')
+    device = recognised(body, {11: (341,)}, once='[11, "u16", "x_model"]')
+    assert device.decode({Read(1, "holding", 10, 2): (0, 4005)}) == {}
+    assert device.raw({Read(1, "holding", 10, 2): (0, 4005)}) == {"x_voltage": 4005}
+
+
 def test_need_12_a_refused_block_is_read_in_small_pieces() -> None:
     device = recognised(
         rows('[0, "u16", "x_a"]', '[1, "u16", "x_b"]') + rows('[2, "u16", "x_c"]', more="optional = true")
