@@ -11,6 +11,7 @@ sitecheck.py; the fallback sums are core/fallback.py.  Nothing is guessed or rou
 than 1 mA is refused.
 """
 
+import itertools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,13 +159,15 @@ def _charger(values: dict[str, Any]) -> Charger:
 
 
 def _windows(rows: Rows) -> tuple[Window, ...]:
-    counts: dict[str, int] = {}
+    """Return the windows; one without an id is called after its charger, "bay-1-1"."""
+    taken = rows.ids("window")
     windows = []
     for row in rows["window"]:
         charger = row.values["charger"]
-        counts[charger] = counts.get(charger, 0) + 1
-        values = {"id": f"{charger}-{counts[charger]}", **row.values}
-        windows.append(Window(**values, source="site"))
+        free = next(name for n in itertools.count(1) if (name := f"{charger}-{n}") not in taken)
+        window = Window(**{"id": free, **row.values}, source="site")
+        taken.add(window.id)
+        windows.append(window)
     return tuple(windows)
 
 

@@ -63,6 +63,12 @@ def test_windows_in_local_minutes():
     assert saturday.priority == -1
 
 
+def test_a_made_window_id_is_never_one_that_is_written(tmp_path):
+    site = broken(tmp_path, ('id = "sat"', 'id = "bay-1-1"')).site
+    assert site is not None
+    assert [window.id for window in site.windows] == ["bay-1-2", "bay-1-1"]
+
+
 def test_brokers():
     site = sitefile.load(GOOD)
     utility, network = site.utility, site.network
