@@ -147,6 +147,15 @@ def test_curtailing_is_a_matter_of_minutes():
     assert STEADY_MS == MINUTE_MS
 
 
+def test_curtailing_is_taken_up_after_a_minute_exactly_and_from_its_begin():
+    watch = Watch()
+    watch.at(0, IN_USE)
+    watch.at(1_000, replace(IN_USE, curtailed=True))
+    assert watch.at(1_000 + STEADY_MS - 1, replace(IN_USE, curtailed=True)) == []
+    assert len(watch.at(1_000 + STEADY_MS, replace(IN_USE, curtailed=True))) == 2
+    assert watch.told() == [(0, 1_000, "up", "in use"), (1_000, None, "up", "curtailed")]
+
+
 def test_until_it_has_answered_a_charger_is_not_silent_but_not_asked_yet():
     watch = Watch()
     for second in range(0, 60):
@@ -177,6 +186,19 @@ def test_what_the_gateway_has_not_seen_is_unknown():
         (0, None, "up", "available"),
     ]
     assert [row.duration_ms for row in watch.kept()] == [40 * MINUTE_MS, 20 * MINUTE_MS, 0]
+
+
+def test_no_gap_where_there_was_none():
+    watch = Watch(OPEN, last_wall_ms=WALL)
+    watch.at(1_000)
+    assert watch.told() == [(-HOUR_MS, 0, "up", "available"), (0, None, "up", "available")]
+    assert [row.cause for row in watch.rows] == ["available", "available"]
+
+
+def test_a_clock_that_is_now_before_the_last_heartbeat_makes_no_negative_time():
+    watch = Watch(OPEN, last_wall_ms=WALL + 30 * MINUTE_MS)
+    watch.at(1_000)
+    assert watch.told() == [(-HOUR_MS, 0, "up", "available"), (0, None, "up", "available")]
 
 
 def test_nothing_is_dated_before_the_clock_is_set_and_all_of_it_then():

@@ -143,7 +143,26 @@ def test_only_outage_can_be_excluded_and_only_once():
     ]
     found = one(rows, "2026-03", until=MARCH + 2 * DAY_MS)
     assert (found.down_ms, found.excluded_ms) == (3 * HOUR_MS, 2 * HOUR_MS)
-    assert found.evidence.percent == "97.92", "1 of 48 hours"
+    assert found.evidence.percent == found.conservative.percent == "97.92", "1 of 48 hours"
+    assert found.evidence.excluded_ms == found.conservative.excluded_ms == 2 * HOUR_MS
+
+
+def test_one_cause_after_another_is_one_outage():
+    rows = [
+        row(MARCH, MARCH + HOUR_MS, "down", "fault"),
+        row(MARCH + HOUR_MS, MARCH + 2 * HOUR_MS, "down", "comms"),
+        row(MARCH + 2 * HOUR_MS, MARCH + 3 * HOUR_MS),
+    ]
+    assert one(rows, "2026-03", until=MARCH + 3 * HOUR_MS).outages == 1
+
+
+def test_a_silence_in_an_outage_is_no_flap():
+    rows = [
+        row(MARCH, MARCH + HOUR_MS, "down", "fault"),
+        row(MARCH + 1_000, MARCH + 2_000, "down", "comms"),
+    ]
+    found = one(rows, "2026-03", until=MARCH + 2 * HOUR_MS)
+    assert (found.evidence.outage_ms, found.flaps) == (HOUR_MS, 0)
 
 
 def test_flaps_are_kept_and_counted_and_no_outage_by_evidence():

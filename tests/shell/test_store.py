@@ -223,6 +223,15 @@ def test_a_known_key_is_the_same_message(store):
     assert [(row.seq, row.key) for row in store.outbox_pending("network", 9)] == [(1, "a"), (2, "b")]
 
 
+def test_of_two_messages_with_one_key_the_first_is_it(store):
+    store.tell(Message("network", "t", b"first", "a"))
+    store.tell(Message("network", "t", b"second", "a"))
+    store.commit()
+    store.tell(Message("network", "t", b"third", "a"))
+    store.commit()
+    assert [row.payload for row in store.outbox_range("network", 0, 9)] == [b"first"]
+
+
 def test_an_acknowledged_message_is_not_sent_again_but_by_range(store, path):
     for key in "abc":
         store.tell(message(key))
@@ -311,6 +320,17 @@ def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(store,
     found = {row.id: row for row in after_power_loss(path).sessions(0, NOW * 2)}
     assert len(found) == 200
     assert found["s7"].energy_wh == 77, "what was said later holds"
+
+
+def test_what_was_said_after_a_refusal_holds_even_if_it_may_wait(store):
+    store.keep(session(1))
+    store._writer.execute("PRAGMA query_only = 1")
+    with pytest.raises(StoreTrouble):
+        store.commit()
+    store.keep(session(1, duration_ms=60_000, energy_wh=5))
+    store._writer.execute("PRAGMA query_only = 0")
+    store.commit(all_of_it=True)
+    assert [row.energy_wh for row in store.sessions(0, NOW * 2)] == [5]
 
 
 def test_a_read_only_disk_is_told(store):
