@@ -82,7 +82,7 @@ class Calendar:
         return [Cap(self._site.nodes[0].id, because, limit_w=found.limit_w)]
 
     def events(self, wall_ms: int) -> list[EventNow]:
-        """Return the limits of the utility's events, now and as far as prices reach."""
+        """Return the utility's events: limits as far as prices reach, a line for whatever else is known."""
         self._look(wall_ms)
         return self._events
 
@@ -103,7 +103,7 @@ class Calendar:
         until = wall_ms + PRICES_FOR_MS
         base = tariffs.prices(self._tariff, wall_ms, until) if self._tariff else []
         self._prices = overlaid(base, dr.prices(self._utility, wall_ms, until))
-        self._events = dr.ahead(self._utility, wall_ms, until)
+        self._events = dr.listed(self._utility, wall_ms, until)
 
 
 def _words(window: Window) -> str:

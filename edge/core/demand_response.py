@@ -5,11 +5,12 @@
     state, commands = said(state, event)                UtilitySaid: created, updated, deleted
     state, commands = opted(state, event)               OptOut
     state, commands = step(state, tick, site_w)         every tick: the life of events, and compliance
-    limit(state, tick), ahead(…), prices(…)             what follows from it: see demand_state.py
+    limit(state, tick), ahead(…), prices(…), listed(…)  what follows from it: see demand_state.py
 
 Rule 1: a refused message changes nothing: the previous version of the event stands.
 Rule 2: what is not applied yet is kept and named, not forgotten.
-Rule 3: what comes again (a retained copy, a second delivery) changes nothing and is not told twice.
+Rule 3: what comes again (a retained copy, a second delivery) changes nothing and is not told twice.  So an
+    event that was deleted is remembered without its intervals: a retained copy of it may come years later.
 
 Source: OpenADR 3.1.1 User Guide 7.9 (cancelling), 8.10 (capacity limits).
 """
@@ -29,6 +30,7 @@ from edge.core.demand_state import (
     holding,
     know,
     limit,
+    listed,
     may_last,
     prices,
     rank,
@@ -41,17 +43,18 @@ from edge.model.openadr import OpenAdrEvent
 from edge.model.records import EventStep
 from edge.model.units import DAY_MS
 
-__all__ = ["SiteLimit", "State", "ahead", "limit", "opted", "prices", "restored", "said", "step"]
+__all__ = ["SiteLimit", "State", "ahead", "limit", "listed", "opted", "prices", "restored", "said", "step"]
 
 # One event a program and day is usual; this is for a server that has gone mad.
 EVENTS_MAX = 500
-REMEMBERED_MAX = 1_000  # deleted ids, and what was noted once
+NOTED_MAX = 1_000  # what was said once and need not be said again
+DELETED_MAX = 200  # events that were deleted; the newest
 
 # How long an event that is over stays on the page.
 DONE_STAYS_MS = DAY_MS
 
 # The steps at which a restart may find an event.
-LIFE = ("received", "active", "superseded", "done")
+LIFE = ("received", "active", "superseded", "done", "cancelled")
 
 Result = tuple[State, list[AnyCommand]]
 Held = tuple[Known, Stretch, int]
@@ -67,13 +70,20 @@ def _moved(event_id: str, wall_ms: int, step: str, cause: str = "") -> Keep:
 def restored(state: State, event: Restored) -> Result:
     """Return the state with the events of before the restart, each at the step where it was."""
     steps = {row.event_id: row.step for row in event.kept if isinstance(row, EventStep) and row.step in LIFE}
+    deleted = {each.id: each.modified_wall_ms for each in event.events if steps.get(each.id) == "cancelled"}
+    living = [each for each in event.events if each.id not in deleted]
     known = {
         each.id: know(each, steps.get(each.id, "received"))
-        for each in event.events[:EVENTS_MAX]
+        for each in living[:EVENTS_MAX]
         if _foreign(state, each) is None and refusal(each, state.currency) is None
     }
     certain = (event.at_ms, event.last_wall_ms or 0)
-    return msgspec.structs.replace(state, known=known, opted_out=dict(event.opt_outs), certain=certain), []
+    return (
+        msgspec.structs.replace(
+            state, known=known, deleted=deleted, opted_out=dict(event.opt_outs), certain=certain
+        ),
+        [],
+    )
 
 
 def said(state: State, event: UtilitySaid) -> Result:
@@ -118,7 +128,7 @@ def _note(state: State, event: UtilitySaid, outcome: str) -> Result:
     """Write a line of the audit log, but the same one only once: a broad topic brings thousands."""
     if outcome in state.noted:
         return state, []
-    state = msgspec.structs.replace(state, noted=(*state.noted[-REMEMBERED_MAX:], outcome))
+    state = msgspec.structs.replace(state, noted=(*state.noted[-NOTED_MAX:], outcome))
     return state, [Audit(f"utility {event.topic}".strip(), f"event {event.event.id}", outcome)]
 
 
@@ -161,10 +171,11 @@ def _extents(event: OpenAdrEvent) -> list[int]:
 
 
 def _deleted(state: State, event: UtilitySaid, old: Known | None) -> Result:
-    stamp = max(event.event.modified_wall_ms, old.event.modified_wall_ms if old else 0)
-    deleted = dict(list((state.deleted | {event.event.id: stamp}).items())[-REMEMBERED_MAX:])
-    state = msgspec.structs.replace(state, deleted=deleted)
-    return _gone(state, event, "deleted") if old else (state, [])
+    if old is not None:
+        return _gone(state, event, "deleted")
+    state, burying = _buried(state, event.event)
+    moved = [_moved(event.event.id, event.wall_ms, "cancelled", "deleted before it was known")]
+    return state, [*moved, *burying] if burying else []
 
 
 def _gone(state: State, event: UtilitySaid, cause: str) -> Result:
@@ -176,8 +187,23 @@ def _gone(state: State, event: UtilitySaid, cause: str) -> Result:
         for key, measure in state.measures.items()
         if key[0] == gone
     ]
+    version = max(event.event, state.known[gone].event, key=lambda each: each.modified_wall_ms)
     state = _without(msgspec.structs.replace(state, measures=measures), gone)
-    return state, [*commands, _moved(gone, event.wall_ms, "cancelled", cause), Forget(gone)]
+    state, burying = _buried(state, version)
+    return state, [*commands, _moved(gone, event.wall_ms, "cancelled", cause), Forget(gone), *burying]
+
+
+def _buried(state: State, event: OpenAdrEvent) -> Result:
+    """Return the state that knows which version was deleted; without a modification time none can be told."""
+    if not event.modified_wall_ms:
+        return state, []
+    deleted = {key: stamp for key, stamp in state.deleted.items() if key != event.id}
+    deleted[event.id] = event.modified_wall_ms
+    forgotten = list(deleted)[:-DELETED_MAX]
+    for key in forgotten:
+        del deleted[key]
+    commands: list[AnyCommand] = [Remember(msgspec.structs.replace(event, intervals=()))]
+    return msgspec.structs.replace(state, deleted=deleted), [*commands, *map(Forget, forgotten)]
 
 
 def _without(state: State, event_id: str) -> State:

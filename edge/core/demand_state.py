@@ -2,6 +2,7 @@
 
     limit(state, tick) -> SiteLimit | None              what the whole site may import now
     ahead(state, from, to), prices(state, from, to)     what is known of other times
+    listed(state, from, to)                             every event that is known, for people
 
 Rule 1: a limit holds from its start to its end and not a tick longer, whatever the broker does.
 Rule 2: of limits that hold together the higher priority wins (User Guide 7.1), the lower limit among
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from edge.core.compliance import Measure
-from edge.core.demand_terms import LIMIT, PRICE, limit_w, price_micro
+from edge.core.demand_terms import APPLIED, LIMIT, PRICE, limit_w, price_micro
 from edge.core.timeline import Claim, Laid, Stretch, between, lay, only, winners
 from edge.model.flow import Tick
 from edge.model.openadr import OpenAdrEvent
@@ -205,6 +206,28 @@ def ahead(state: State, from_wall_ms: int, to_wall_ms: int) -> list[EventNow]:
         for piece in winners(claims)
         if piece.from_wall_ms < to_wall_ms and (piece.to_wall_ms is None or piece.to_wall_ms > from_wall_ms)
     ]
+
+
+def listed(state: State, from_wall_ms: int, to_wall_ms: int) -> list[EventNow]:
+    """Return the limits that win in a time, and one line for whatever else is known: nothing is hidden.
+
+    A line without limit_w spans the whole event: prices, what is not applied yet, what was opted out of, is
+    superseded, over, or further away than the time asked for.
+    """
+    found = ahead(state, from_wall_ms, to_wall_ms)
+    shown = {(each.event_id, each.payload_type) for each in found}
+    for known in state.known.values():
+        event, laid = known.event, known.laid
+        types = {payload.type for interval in event.intervals for payload in interval.payloads}
+        for payload_type in sorted(types) or [""]:
+            if (event.id, payload_type) in shown:
+                continue
+            step = known.step if payload_type in APPLIED else "not applied yet"
+            if event.id in state.opted_out and known.step != "done":
+                step = "opted out"
+            span = (laid.start_wall_ms, laid.end_wall_ms)
+            found.append(EventNow(event.id, event.name, *span, payload_type, None, step))
+    return sorted(found, key=lambda each: (each.from_wall_ms, each.event_id))
 
 
 def prices(state: State, from_wall_ms: int, to_wall_ms: int) -> list[PriceNow]:

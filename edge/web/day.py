@@ -100,6 +100,8 @@ def _bands(prices: list[Price], span: Span, currency: str) -> Iterator[Markup]:
 
 def _events(events: list[EventStatus], span: Span) -> Iterator[Markup]:
     for e in events:
+        if e.payload_type == "PRICE":  # drawn as prices
+            continue
         to_ms = e.to_wall_ms if e.to_wall_ms is not None else span.to_ms
         x = span.x(e.from_wall_ms)
         off = " off" if e.opted_out or e.step in ("done", "cancelled", "superseded", "refused") else ""

@@ -11,7 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.demand_response import EVENTS_MAX, State, ahead, limit, opted, prices, restored, said, step
+from edge.core.demand_response import (
+    DELETED_MAX,
+    EVENTS_MAX,
+    State,
+    ahead,
+    limit,
+    listed,
+    opted,
+    prices,
+    restored,
+    said,
+    step,
+)
 from edge.model.flow import AnyCommand, Audit, Forget, Keep, OptOut, Remember, Restored, Tick, UtilitySaid
 from edge.model.records import Compliance, EventStep
 from edge.model.site import Broker, Site, Utility
@@ -180,7 +192,7 @@ def test_an_update_takes_effect_at_once_and_a_delete_ends_it() -> None:
         ("e", "active"),
         ("e", "cancelled"),
     ]
-    assert isinstance(utility.commands[-1], Forget)
+    assert Forget("e") in utility.commands
 
 
 def test_a_cancel_by_pt0s_ends_it() -> None:
@@ -193,6 +205,20 @@ def test_a_cancel_by_pt0s_ends_it() -> None:
     )
     assert utility.limit_w(20) is None
     assert causes(commands)[-1] == "its new version never holds"
+    utility.says(limited(42), 21)  # a retained copy of the first version
+    assert utility.limit_w(21) is None
+    utility.says(limited(42, modificationDateTime="2026-07-01T12:00:00Z"), 22)
+    assert utility.limit_w(22) == 42_000
+
+
+def test_an_endless_limit_ends_with_its_delete() -> None:
+    utility = Depot()
+    utility.says(limited(42, length="P9999Y"))
+    utility.tick(0, 40_000)
+    utility.tick(1, 40_000)
+    utility.says({"id": "e"}, 2, "u/delete")
+    (row,) = utility.rows
+    assert (row.start_wall_ms, row.end_wall_ms) == (T0, T0 + 2 * MIN)
 
 
 def test_now_means_when_it_was_received() -> None:
@@ -333,7 +359,14 @@ def test_a_price_for_ever_is_cut_to_the_horizon() -> None:
 def test_the_life_of_an_event() -> None:
     utility = Depot()
     utility.says(limited(42))
-    for minutes in (-1, 0, 1, 59, 60, 61, 60 * 24, 60 * 25, 60 * 26):
+    utility.tick(-1 / MIN)
+    assert utility.steps == [("e", "received")]
+    utility.tick(0)
+    assert utility.steps == [("e", "received"), ("e", "active")]
+    for minutes in (1, 59, 60, 61, 60 * 24, 60 * 25 - 1):
+        utility.tick(minutes)
+    assert "e" in utility.state.known
+    for minutes in (60 * 25, 60 * 26):
         utility.tick(minutes)
     assert utility.steps == [("e", "received"), ("e", "active"), ("e", "unmeasured"), ("e", "done")]
     assert [c for c in utility.commands if isinstance(c, Forget)] == [Forget("e")]
@@ -436,7 +469,7 @@ def remembered(utility: Depot) -> list[Any]:
         if isinstance(command, Remember):
             events[command.event.id] = command.event
         elif isinstance(command, Forget):
-            del events[command.event_id]
+            events.pop(command.event_id, None)
     return list(events.values())
 
 
@@ -462,6 +495,56 @@ def test_a_limit_survives_a_restart_and_is_not_told_twice() -> None:
     again.tick(60)
     assert again.steps == [("e", "done")]
     assert again.rows[0].start_wall_ms == T0 + 20 * MIN
+
+
+def test_what_was_deleted_stays_deleted_over_a_restart() -> None:
+    utility = Depot()
+    utility.says(limited(42))
+    utility.says({"id": "e", "modificationDateTime": "2026-07-01T10:00:00Z"}, topic="u/delete")
+    utility.says({"id": "f", "modificationDateTime": "2026-07-01T10:00:00Z"}, topic="u/delete")  # never known
+    again = back(utility, 20, T0 + 19 * MIN)
+    assert not again.state.known
+    for event_id in ("e", "f"):
+        again.says(limited(42, id=event_id), 20)  # retained
+        assert again.limit_w(20) is None
+        assert again.limit_w(20, trusted=False) is None
+        again.says(limited(42, id=event_id, modificationDateTime="2026-07-01T10:00:01Z"), 20)
+        assert again.limit_w(20) == 42_000
+        again.says({"id": event_id}, 20, "u/delete")
+
+
+def test_the_deleted_that_are_remembered_are_bounded() -> None:
+    utility = Depot()
+    for n in range(DELETED_MAX + 10):
+        utility.says(limited(42, id=f"e{n}"))
+        utility.says({"id": f"e{n}"}, topic="u/delete")
+    assert len(utility.state.deleted) == len(remembered(utility)) == DELETED_MAX
+    assert "e0" not in utility.state.deleted
+
+
+def test_everything_that_is_known_is_listed() -> None:
+    utility = Depot()
+    utility.says(limited(42, id="limit"))
+    utility.says(limited(50, 10, "PT10M", id="wins", priority=9))
+    utility.says(limited(10, id="out"))
+    utility.says(priced([0.1, 0.2]))
+    level = {"id": 0, "payloads": [{"type": "SIMPLE", "values": [1]}]}
+    utility.says(limited(1, id="simple", intervals=[level]))
+    utility.says({"id": "report", "programID": "p"})
+    utility.says(limited(1, 60 * 24 * 3, id="far"))
+    now = tick(15)
+    utility._fold(opted(utility.state, OptOut(now.at_ms, now.wall_ms, "out", "must leave")))
+    utility.tick(15)
+    found = listed(utility.state, now.wall_ms, T0 + 90 * MIN)
+    assert {(e.event_id, e.payload_type, e.limit_w, e.step) for e in found} == {
+        ("wins", "IMPORT_CAPACITY_LIMIT", 50_000, "active"),
+        ("limit", "IMPORT_CAPACITY_LIMIT", 42_000, "superseded"),
+        ("out", "IMPORT_CAPACITY_LIMIT", None, "opted out"),
+        ("prices", "PRICE", None, "active"),
+        ("simple", "SIMPLE", None, "not applied yet"),
+        ("report", "", None, "not applied yet"),
+        ("far", "IMPORT_CAPACITY_LIMIT", None, "received"),
+    }
 
 
 def test_without_a_clock_the_lowest_limit_that_may_hold_is_held() -> None:
