@@ -20,7 +20,7 @@ static void warm_line(struct state *s, int32_t i, const struct state *old, int32
     const float *sigma = row_of(s->sigma, s, i);
     for (int32_t k = 0; k < (line->phasor && was->phasor ? 2 : 1); k++) {
         float *y = row_of(s->y, s, line->dual + k);
-        const float *from = row_of(old->y, old, was->dual + k);
+        const float *from = row_of(old->y_next, old, was->dual + k);
         for (int32_t t = 0; t < s->slots; t++) {
             if (sigma[t] > 0) { y[t] = from[clamp_slot(t + shift, old->slots)]; }
         }
@@ -59,7 +59,7 @@ static void warm_cars(struct state *s, const struct state *old, int32_t shift,
                 for (int32_t t = 0; t < car->len; t++) {
                     int32_t then = car->from + t + shift - was->from;
                     bool there = then >= 0 && then < was->len;
-                    s->x[car->at + t] = there ? fminf(old->x[was->at + then], car->top) : 0;
+                    s->x[car->at + t] = there ? fminf(old->x_best[was->at + then], car->top) : 0;
                 }
                 car->shift = was->shift;
                 break;

@@ -57,9 +57,13 @@ class Solver:
         self._block = ffi.new("char[]", self.bytes + 64)
         address = int(ffi.cast("uintptr_t", self._block))
         self._memory = ffi.cast("void *", self._block + -address % 64)
-        _checked(lib.pl_begin(self._c, self._memory, self.bytes))
+        self.begin()
         if warm is not None:
-            self._warm(warm, shift)
+            self.warm_start(warm, shift)
+
+    def begin(self) -> None:
+        """Set the solver up, or back to the beginning."""
+        _checked(lib.pl_begin(self._c, self._memory, self.bytes))
 
     def step(self, iterations: int = CHUNK) -> Progress:
         """Iterate, at most so often; returns early once the gap asked for is certified."""
@@ -136,7 +140,8 @@ class Solver:
         c.limits_w = self._array("int64_t[]", limits_w)
         return c
 
-    def _warm(self, old: "Solver", shift: int) -> None:
+    def warm_start(self, old: "Solver", shift: int) -> None:
+        """Start where another solver is, `shift` slots earlier.  Only right after begin()."""
         chargers = {c.id: i for i, c in enumerate(old.problem.chargers)}
         nodes = {node.id: n for n, node in enumerate(old._nodes)}
         charger_was = ffi.new("int32_t[]", [chargers.get(c.id, -1) for c in self.problem.chargers] or 1)

@@ -59,8 +59,8 @@ def depot(
 def later(document: Document, seed: int) -> Document:
     """Return the problem one slot later: horizon moved on, a few vehicles changed.
 
-    Each vehicle needs up to 1 % less, other load differs by up to 1 %, one vehicle in fifty has gone
-    and one in fifty asks for 30 % more.
+    Who is there has got an even share, and needs up to 1 % less besides; other load differs by up to
+    1 %, one vehicle in fifty has gone and one in fifty asks for 30 % more.
     """
     dice = random.Random(f"later {seed}")
     slots = document["slots"]
@@ -72,10 +72,13 @@ def later(document: Document, seed: int) -> Document:
     out["chargers"] = []
     for was in document["chargers"]:
         bay = dict(was)
-        bay["from_slot"] = max(0, bay["from_slot"] - 1)
-        bay["to_slot"] = max(bay["from_slot"], bay["to_slot"] - 1)
         fate = dice.random()
         change = 0.0 if fate < 0.02 else 1.3 if fate < 0.04 else dice.uniform(0.99, 1.0)
+        if bay["from_slot"] == 0:  # one slot of its window has passed, and it has charged
+            change *= 1 - 1 / bay["to_slot"]
+        bay["from_slot"] = max(0, bay["from_slot"] - 1)
+        if bay["to_slot"] < slots:  # else it stays beyond the horizon
+            bay["to_slot"] -= 1
         bay["energy_wh"] = round(bay["energy_wh"] * change)
         out["chargers"].append(bay)
     return out

@@ -35,6 +35,8 @@ class Oracle:
         self._most: list[float] = []
         self._least: list[float] = []
         self._rows: list[tuple[list[tuple[int, float]], float, bool]] = []
+        self.column_keys: list[tuple[Any, ...]] = []  # (charger, slot), ("peak", -1)
+        self.row_keys: list[tuple[Any, ...]] = []  # (charger, -1), (node, what, slot), ("peak", slot)
         self._constant = 0.0
         loads = self._columns()
         self._circuits(loads)
@@ -83,7 +85,9 @@ class Oracle:
                 self._most.append(c["max_ma"] * c["w_per_a"] / 1e6)
                 own.append((len(self._cost) - 1, 1.0))
                 by_slot[t].append((c, len(self._cost) - 1))
+                self.column_keys.append((c["id"], t))
             self._rows.append((own, c["energy_wh"] / 1000 / hours, False))
+            self.row_keys.append((c["id"], -1))
             self._constant += c["unmet_per_kwh"] * c["energy_wh"] / 1000
         self._least = [0.0] * len(self._cost)
         return by_slot
@@ -103,7 +107,7 @@ class Oracle:
         watts = n.get("limit_w")
         cap = watts[t] if isinstance(watts, list) else watts
         if cap is not None:
-            self._row([(column, 1.0) for _, column in below], max(0, cap) / 1000)
+            self._row((n["id"], "w", t), [(column, 1.0) for _, column in below], max(0, cap) / 1000)
         limits = n.get("limit_ma")
         if limits is None:
             return
@@ -114,11 +118,11 @@ class Oracle:
             most = max(0, triple[phase - 1]) / 1000
             on = [(c, column) for c, column in below if phase in c["phases"]]
             if n.get("delta") == "phasor" and any(len(c["phases"]) == 2 for c, _ in on):
-                self._cone(on, phase, most)
+                self._cone((n["id"], phase, t), on, phase, most)
             else:
-                self._row([(column, 1000 / c["w_per_a"]) for c, column in on], most)
+                self._row((n["id"], phase, t), [(column, 1000 / c["w_per_a"]) for c, column in on], most)
 
-    def _cone(self, on: list[tuple[Document, int]], phase: int, most: float) -> None:
+    def _cone(self, key: tuple[Any, ...], on: list[tuple[Document, int]], phase: int, most: float) -> None:
         """|(along, across)| ≤ most: the angle of the sum is never beyond 30°."""
         step = math.pi / 3 / self._tangents
         reach = most * math.cos(step / 2) if self._inner else most
@@ -132,11 +136,12 @@ class Oracle:
                     along, across = math.sqrt(3) / 2, 0.5 if other == phase % 3 + 1 else -0.5
                 part = math.cos(angle) * along + math.sin(angle) * across
                 row.append((column, part * 1000 / c["w_per_a"]))
-            self._row(row, reach)
+            self._row((*key[:2], k, key[2]), row, reach)
 
-    def _row(self, entries: list[tuple[int, float]], most: float) -> None:
+    def _row(self, key: tuple[Any, ...], entries: list[tuple[int, float]], most: float) -> None:
         if sum(max(0.0, part) * self._most[column] for column, part in entries) > most:
             self._rows.append((entries, most, True))
+            self.row_keys.append(key)
 
     def _demand(self, loads: list[list[tuple[Document, int]]]) -> None:
         demand = self.problem.get("demand")
@@ -146,10 +151,12 @@ class Oracle:
         peak = len(self._cost)
         self._cost.append(demand["per_kw"])
         self._most.append(highspy.kHighsInf)
+        self.column_keys.append(("peak", -1))
         self._least.append(max(0.0, max(base) / 1000 - demand["already_kw"]))
         for t, there in enumerate(loads):
             row = [(column, 1.0) for _, column in there]
             self._rows.append(([*row, (peak, -1.0)], demand["already_kw"] - base[t] / 1000, False))
+            self.row_keys.append(("peak", t))
 
     def _model(self) -> Any:
         lp = highspy.HighsLp()
