@@ -41,13 +41,14 @@ from edge.core.timeline import Stretch
 from edge.model.flow import AnyCommand, Audit, Forget, Keep, OptOut, Remember, Restored, Tick, UtilitySaid
 from edge.model.openadr import OpenAdrEvent
 from edge.model.records import EventStep
-from edge.model.units import DAY_MS
+from edge.model.units import DAY_MS, HOUR_MS
 
 __all__ = ["SiteLimit", "State", "ahead", "limit", "listed", "opted", "prices", "restored", "said", "step"]
 
 # One event a program and day is usual; this is for a server that has gone mad.
 EVENTS_MAX = 500
 NOTED_MAX = 1_000  # what was said once and need not be said again
+NOTES_PER_HOUR = 200
 DELETED_MAX = 200  # events that were deleted; the newest
 
 # How long an event that is over stays on the page.
@@ -95,13 +96,13 @@ def said(state: State, event: UtilitySaid) -> Result:
         event = msgspec.structs.replace(event, event=new)
     old = state.known.get(event.event.id)
     if why := _ignored(state, event.event, old):
-        return _note(state, event, f"ignored: {why}")
+        return _note(state, event, f"ignored: {why}", why)
     if event.operation == "DELETE":
         return _deleted(state, event, old)
     if old and _same(old.event, event.event):
         return state, []
     if why := _refused(state, event.event, old):
-        state, commands = _note(state, event, f"refused: {why}")
+        state, commands = _note(state, event, f"refused: {why}", f"{event.event.id}: {why}")
         return state, [*commands, *(_moved(event.event.id, event.wall_ms, "refused", why) for _ in commands)]
     return _taken(state, event, old)
 
@@ -124,11 +125,19 @@ def _foreign(state: State, event: OpenAdrEvent) -> str | None:
     return None
 
 
-def _note(state: State, event: UtilitySaid, outcome: str) -> Result:
-    """Write a line of the audit log, but the same one only once: a broad topic brings thousands."""
-    if outcome in state.noted:
+def _note(state: State, event: UtilitySaid, outcome: str, once: str) -> Result:
+    """Write a line of the audit log, but only once of what is the same: a broad topic brings thousands.
+
+    And not more than NOTES_PER_HOUR: a server that has gone mad must not fill the disk.
+    """
+    hour, count = event.at_ms // HOUR_MS, 0
+    if state.notes[0] == hour:
+        count = state.notes[1]
+    if once in state.noted or count >= NOTES_PER_HOUR:
         return state, []
-    state = msgspec.structs.replace(state, noted=(*state.noted[-NOTED_MAX:], outcome))
+    if count == NOTES_PER_HOUR - 1:
+        outcome += "; more of this hour are not listed"
+    state = msgspec.structs.replace(state, noted=(*state.noted[-NOTED_MAX:], once), notes=(hour, count + 1))
     return state, [Audit(f"utility {event.topic}".strip(), f"event {event.event.id}", outcome)]
 
 

@@ -63,7 +63,8 @@ class State(msgspec.Struct, frozen=True):
 
     programs, targets: what is for us; empty is everything.  currency: of the site's prices.
     deleted: id -> modificationDateTime of what was deleted.  noted: what was said once and need not be said
-    again.  certain: a moment (monotonic, UTC) at which real time was no earlier.
+    again; notes: the hour on the monotonic clock, and how much was said in it.  certain: a moment
+    (monotonic, UTC) at which real time was no earlier.
     """
 
     programs: tuple[str, ...] = ()
@@ -73,6 +74,7 @@ class State(msgspec.Struct, frozen=True):
     deleted: dict[str, int] = {}
     opted_out: dict[str, str] = {}
     noted: tuple[str, ...] = ()
+    notes: tuple[int, int] = (0, 0)
     measures: dict[MeasureKey, Measure] = {}
     trusted: bool = False
     certain: tuple[int, int] = (0, 0)

@@ -22,12 +22,16 @@ from edge.model.flow import AnyEvent, Keep, Link, UtilitySaid
 from edge.model.records import Compliance
 from edge.model.site import Network, Site, Utility
 from edge.shell import openadr, uptimes
+from edge.shell.budget import Budget
 from edge.shell.clock import Clock
 from edge.shell.mqtt import Incoming, MqttLink, Presence
 from edge.shell.outbox import Outbox
 from edge.shell.store import Message, Store
 
 Done = Callable[[], None]
+
+# Lines of the audit log about messages that cannot be read.
+REFUSALS_PER_HOUR = 100
 
 
 def release() -> str:
@@ -51,6 +55,7 @@ class Links:
         self._clock = clock
         self._taken: list[Done] = []
         self._draw = random.SystemRandom()
+        self._budget = Budget(REFUSALS_PER_HOUR)
         root = site.network.root if site.network else ""
         ports = {c.id: c.port or c.id for c in site.chargers}
         self._sender = messages.Sender(root, site.id, run_id, ports)
@@ -148,7 +153,7 @@ class Links:
         try:
             operation, event = openadr.read(incoming.payload, incoming.topic, wall_ms)
         except openadr.BadMessage as error:
-            self._store.audit(wall_ms, f"utility {incoming.topic}", "message refused", str(error))
+            self._refused(f"utility {incoming.topic}", str(error))
         else:
             event = openadr.draw_random_start(event, self._draw.randint)
             self._say(UtilitySaid(self._clock.now_ms(), wall_ms, operation, event, incoming.topic))
@@ -158,5 +163,11 @@ class Links:
         assert self.network is not None
         wrong = self.network[1].acknowledged(incoming.payload)
         if wrong:
-            self._store.audit(self._clock.wall_ms(), f"network {incoming.topic}", "message refused", wrong)
+            self._refused(f"network {incoming.topic}", wrong)
         incoming.done()
+
+    def _refused(self, who: str, why: str) -> None:
+        """Write down that a message was refused, but not without end."""
+        line = self._budget.line(why, self._clock.now_ms())
+        if line is not None:
+            self._store.audit(self._clock.wall_ms(), who, "message refused", line)

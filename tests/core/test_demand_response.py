@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edge.core.demand_response import (
     DELETED_MAX,
     EVENTS_MAX,
+    NOTES_PER_HOUR,
     State,
     ahead,
     limit,
@@ -302,6 +303,16 @@ def test_a_server_that_has_gone_mad_is_bounded() -> None:
     assert utility.limit_w(1) == 42_000
     utility.says(limited(30, id="first", modificationDateTime="2026-07-01T11:00:00Z"))
     assert utility.limit_w(1) == 30_000
+
+
+def test_what_is_written_down_of_it_is_bounded_too() -> None:
+    utility = Depot()
+    for n in range(500):
+        utility.says(limited(-1, id=f"e{n}"), -50)
+    audits = [c for c in utility.commands if isinstance(c, Audit)]
+    assert len(audits) == len(utility.steps) == NOTES_PER_HOUR
+    assert audits[-1].outcome.endswith("more of this hour are not listed")
+    assert len(utility.says(limited(-1, id="later"), 20)) == 2
 
 
 def test_what_is_not_applied_yet_is_named() -> None:
