@@ -18,7 +18,7 @@ from tests.story.sites import WALL_MS, depot
 
 LIMIT_MA = 63_000
 FOLLOWS_MS = 10_000
-SETTLED_MS = 13_200  # I5
+SETTLED_MS = 13_200  # I5: from the reading that shows it
 UNSEEN_MS = 5_000  # I3: a meter may be silent for this long before it counts as such
 
 
@@ -44,6 +44,7 @@ class World:
         self.now = 0
         self.bays = {c.id: Bay() for c in site.chargers}
         self.other = 20_000
+        self.rose = False
         self.rose_at = -SETTLED_MS
         self.unseen = False
         self.meter_online = True
@@ -59,6 +60,8 @@ class World:
             values: dict[str, int | str] = {f"current_l{p}_ma": total for p in (1, 2, 3)}
             values["power_w"] = total * 3 * 230 // 1000
             events.append(Reading(self.now, "grid", values))
+            if self.rose:
+                self.rose, self.rose_at = False, self.now
         return events
 
     def _bay(self, name: str, bay: Bay) -> list[AnyEvent]:
@@ -111,7 +114,7 @@ class World:
                 more = self.random.randrange(15_000)
                 if self.other + more <= 39_000:
                     self.other += more
-                    self.rose_at = self.now
+                    self.rose, self.rose_at = True, self.now
                     self.unseen = not self.meter_online
             case 8:
                 self.meter_online = not self.meter_online
