@@ -277,13 +277,15 @@ class Master:
     async def _fetch(self, member: Member, read: Read) -> Reply:
         """Ask, and once more if what came was garbled on the way."""
         try:
-            return await self._ask(member, read)
+            reply = await self._ask(member, read)
         except Garbage:
             await asyncio.sleep(member.pacing.gap_ms / 1000)
-            return await self._ask(member, read)
+            reply = await self._ask(member, read)
         except Unplugged:
             member.hang_ups[read] += 1
             raise
+        member.hang_ups.pop(read, None)
+        return reply
 
     async def _write(self, member: Member, write: Write) -> None:
         """Write what the allow-list accepts.  Raises NotAllowed, Refused, Silent, Garbage, Unplugged."""

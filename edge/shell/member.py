@@ -43,7 +43,7 @@ ARM_AGAIN_MS = 15_000
 # A charger that nobody has told a current for so long after it was found gets its fallback current.
 UNTOLD_MS = 10_000
 
-# A device is left to itself after this many hang-ups at the same read; then the read is given up.
+# After this many hang-ups in a row at the same read it is split, or given up if it is only one row.
 HANG_UPS = 2
 
 # Watchdogs that our own reads feed, and none at all: silence about the setpoint changes nothing there.
@@ -240,11 +240,15 @@ class Member:
         """Take over the device's polls, after it was recognised or has refused one."""
         polls = {poll.name: poll for poll in self.device.polls()}
         fast, slow = polls.get("fast"), polls.get("slow")
-        self.polls_fast = fast.reads if fast else ()
-        self.polls_slow = slow.reads if slow else ()
+        self.polls_fast = self._without_hang_ups(fast.reads) if fast else ()
+        self.polls_slow = self._without_hang_ups(slow.reads) if slow else ()
         self.fast_every_ms = fast.every_ms if fast else 0
         self.slow_every_ms = slow.every_ms if slow else 0
         self.fast = self.slow = None
+
+    def _without_hang_ups(self, reads: tuple[Read, ...]) -> tuple[Read, ...]:
+        """Leave out what makes the device hang up: it would take everything else with it."""
+        return tuple(read for read in reads if self.hang_ups[read] < HANG_UPS)
 
     def wrote(self, now_ms: int, goal_ma: int) -> None:
         """Note that a setpoint was accepted."""

@@ -1,7 +1,8 @@
 """Light Modbus devices for tests/bench/bus.py, in a process of their own so that only the master is measured.
 
     python -m tests.bench._bus_servers tcp CHARGERS METERS     prints a JSON list of ports
-    python -m tests.bench._bus_servers line UNIT...            prints the path of a paced line
+    python -m tests.bench._bus_servers line UNIT...            prints the path of a paced line of meters
+    python -m tests.bench._bus_servers chargers UNIT...        the same with chargers
 
 They end when their standard input does.
 """
@@ -11,10 +12,11 @@ import json
 import struct
 import sys
 import threading
+from collections.abc import Callable
 
 from edge.sim.line import PacedLine
 from tests.fakes import families
-from tests.fakes.liars import crc16
+from tests.fakes.liars import Device, crc16
 
 
 class Memory:
@@ -74,9 +76,9 @@ async def serve_tcp(chargers: int, meters: int) -> None:
     await loop.run_in_executor(None, sys.stdin.read)
 
 
-def serve_line(units: list[int]) -> None:
+def serve_line(make: Callable[[], Device], units: list[int]) -> None:
     line = PacedLine(19200, "8E1")
-    memories = {unit: Memory(families.sdm630().registers) for unit in units}
+    memories = {unit: Memory(make().registers) for unit in units}
 
     def station(frame: bytes) -> bytes | None:
         if len(frame) < 4 or frame[0] not in memories or crc16(frame[:-2]) != frame[-2:]:
@@ -98,4 +100,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "tcp":
         asyncio.run(serve_tcp(int(sys.argv[2]), int(sys.argv[3])))
     else:
-        serve_line([int(word) for word in sys.argv[2:]])
+        make = families.sdm630 if sys.argv[1] == "line" else families.heidelberg
+        serve_line(make, [int(word) for word in sys.argv[2:]])

@@ -32,6 +32,7 @@ CHAR_S = 11 / 19200
 SIZES = (2, 10, 30, 60, 125)
 CHARGERS, METERS = 50, 10
 FULL_LINE_MS = 50
+LINE_CHARGERS = 16
 
 
 def figures(quick: bool) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def figures(quick: bool) -> dict[str, Any]:
         "line": asyncio.run(line_rates(1.0 if quick else 4.0)),
         "dead_device": asyncio.run(dead_device(seconds)),
         "tcp": asyncio.run(tcp_depot(seconds, trials=20 if quick else 200)),
+        "serial_setpoints": asyncio.run(serial_setpoints(trials=5 if quick else 30)),
         "families": families(),
     }
 
@@ -173,7 +175,8 @@ async def tcp_depot(seconds: float, trials: int) -> dict[str, Any]:
 class Chargers:
     """The chargers that have accepted the newest setpoint."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = CHARGERS) -> None:
+        self._count = count
         self.forget()
 
     def forget(self) -> None:
@@ -182,11 +185,48 @@ class Chargers:
 
     def add(self, charger: str) -> None:
         self._ids.add(charger)
-        if len(self._ids) == CHARGERS:
+        if len(self._ids) == self._count:
             self._complete.set()
 
     async def all(self) -> None:
         await asyncio.wait_for(self._complete.wait(), 30)
+
+
+async def serial_setpoints(trials: int) -> dict[str, Any]:
+    """Tell sixteen chargers of one line a lower current, while it also reads them every second."""
+    clock, written = Clock(), Chargers(LINE_CHARGERS)
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Written):
+            written.add(event.charger)
+
+    table, waits = library.load("heidelberg_energy_control"), []
+    with servers("chargers", *range(1, LINE_CHARGERS + 1)) as process:
+        wire = ports.serial_line(Line("a", process.stdout.readline().strip()), physical=True)
+        members = [
+            Member(f"c{unit}", Device(table, unit), charger=True, fallback_ma=6_000)
+            for unit in range(1, LINE_CHARGERS + 1)
+        ]
+        master = Master(wire, members, emit, clock)
+        running = asyncio.create_task(master.run())
+        for current_ma in range(16_000, 16_000 - 200 * (trials + 1), -200):
+            written.forget()
+            began = time.monotonic()
+            for member in members:
+                master.set_current(member.id, current_ma, clock.now_ms() + 20_000)
+            await written.all()
+            waits.append((time.monotonic() - began) * 1000)
+            await asyncio.sleep(1.37)  # every phase of the second, reads under way or not
+        master.stop()
+        await running
+    waits = waits[1:]  # the first waited for identification and arming
+    return {
+        "chargers": LINE_CHARGERS,
+        "decided_to_last_reduction_ms": {
+            "median": round(statistics.median(waits), 1), "max": round(max(waits), 1), "trials": len(waits)
+        },
+        "line_allows_ms": round(1000 * LINE_CHARGERS * (8 + 8 + 7) * CHAR_S, 1),
+    }  # fmt: skip
 
 
 def tell_all(masters: list[Master], clock: Clock, current_ma: int) -> None:
@@ -246,7 +286,8 @@ def words(found: dict[str, Any]) -> str:
         for r in found["line"]
     ]
     dead, tcp, all_ = found["dead_device"], found["tcp"], found["families"]
-    last = tcp["setpoint_to_last_written_ms"]
+    last, serial = tcp["setpoint_to_last_written_ms"], found["serial_setpoints"]
+    down = serial["decided_to_last_reduction_ms"]
     return "\n".join(
         [
             *lines,
@@ -257,6 +298,8 @@ def words(found: dict[str, Any]) -> str:
             f"{tcp['cpu_percent_of_one_core']} % of one core",
             f"decided to the last of {CHARGERS} chargers written: median {last['median']} ms, "
             f"99th percentile {last['p99']} ms ({last['trials']} trials)",
+            f"to the last of {serial['chargers']} reductions on one serial line: median {down['median']} ms, "
+            f"at most {down['max']} ms ({down['trials']} trials); the line needs {serial['line_allows_ms']}",
             f"\n{all_['families']} families: {all_['chargers']} chargers, {all_['meters']} meters; "
             f"{all_['points']} points, {all_['settings']} settings, {all_['lines_per_table']} lines a table",
         ]

@@ -110,6 +110,7 @@ class Device:
     registers: dict[int, int] = field(default_factory=dict)
     lies: list[Lie] = field(default_factory=list)
     always: Lie = truth
+    hangs_up_at: int = -1  # a read of this register makes a TcpHost close the connection
     written: list[tuple[int, int, tuple[int, ...]]] = field(default_factory=list)
     log: list[tuple[float, bytes]] = field(default_factory=list)
     on_write: Callable[[int, tuple[int, ...]], None] | None = None
@@ -295,6 +296,10 @@ class TcpHost(_Thread):
             device = self.devices.get(unit)
             if device is None:
                 continue
+            address, count = struct.unpack_from(">HH", pdu, 1)
+            if pdu[0] in (3, 4) and address <= device.hangs_up_at < address + count:
+                client.shutdown(socket.SHUT_RDWR)
+                break
 
             def frame(unit: int, pdu: bytes, tid: int = self.transaction(tid)) -> bytes:
                 return struct.pack(">HHHB", tid, 0, len(pdu) + 1, unit) + pdu

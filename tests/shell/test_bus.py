@@ -327,6 +327,45 @@ def test_a_connection_that_the_device_closes_is_renewed_without_a_loss():
         play(ports.tcp("127.0.0.1", host.port), [member("bay-1", "alfen_eve", 1, fallback_ma=6_000)], story)
 
 
+def test_a_register_at_which_the_device_hangs_up_is_given_up_and_the_others_are_read():
+    """Some devices close the connection instead of refusing a register that they do not know."""
+    socket, station = families.alfen()
+    socket.hangs_up_at = 1208
+    with TcpHost({1: socket, 200: station}) as host:
+
+        async def story(it: Story):
+            def settled() -> bool:
+                return it.of(Reading) and "fallback_ma" in it.of(Reading)[-1].values
+
+            await it.until(settled, 40)
+            assert "voltage_l1_mv" in it.of(Reading)[-1].values
+            assert "valid_for_ms" not in it.of(Reading)[-1].values
+            connections = host.connections
+            await asyncio.sleep(2)
+            assert host.connections == connections
+
+        play(ports.tcp("127.0.0.1", host.port), [member("bay-1", "alfen_eve", 1, fallback_ma=6_000)], story)
+
+
+def test_abl_speaks_ascii_wants_each_request_twice_and_answers_with_its_own_sign():
+    """eMH1: state 0xC2 in register 4, duty cycle in 0.1 % at 0x14, 0.6 A a percent."""
+    registers = dict.fromkeys(range(0, 96), 0) | {1: 0x0102, 2: 0x0304, 4: 0x00C2, 15 + 3: 267}
+    charger = Device(registers)
+    with PtyLine({1: charger}, framing="ascii", answer_start=b">") as line:
+
+        async def story(it: Story):
+            await it.until(lambda: it.of(Reading), 10)
+            assert it.of(Reading)[-1].values["state"] == "C"
+            it.tell("bay-1", 10_000)
+            await it.until(lambda: it.of(Written), 10)
+            pdus = [pdu for _, pdu in charger.log]
+            assert all(a == b for a, b in zip(pdus[::2], pdus[1::2], strict=False))
+
+        play(on_line(line), [member("bay-1", "abl_emh1", 1, fallback_ma=6_000)], story)
+    duty = [values[0] for _, address, values in charger.written if address == 0x14]
+    assert duty == [166, 166], "10 A is 16.67 %, rounded down; sent twice"
+
+
 def test_a_refused_setting_is_tried_again_and_then_said():
     device = heidelberg()
     device.always = lambda unit, pdu, frame: (
