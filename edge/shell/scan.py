@@ -69,25 +69,55 @@ async def there(wire: Wire, unit: int, timeout_ms: int) -> bool:
 
 
 async def matches(wire: Wire, unit: int, tables: list[Table], timeout_ms: int) -> list[Match]:
-    """Return the families that know a unit, the surest first."""
-    replies: dict[Read, Reply] = {}
-    silent: set[Read] = set()
-    found = []
+    """Return the families that know a unit, the surest first.
+
+    Where none is certain, they are ordered by how much of what they read is there and is not zero.
+    """
+    asked = _Asked(wire, timeout_ms)
+    found: list[tuple[Match, Device]] = []
     for table in tables:
         device = Device(table, unit)
+        own: dict[Read, Reply] = {}
         try:
-            while reads := [r for r in device.identify(replies) if r not in silent]:
-                for read in reads:
-                    await asyncio.sleep(table.limits.gap_ms / 1000)
-                    try:
-                        replies[read] = await _ask(wire, read, max(timeout_ms, table.limits.timeout_ms))
-                    except (Silent, Garbage):
-                        silent.add(read)
-            identity = device.recognise(replies)
+            while reads := [r for r in device.identify(own) if r not in asked.silent]:
+                own |= await asked.all(reads, table)
+            identity = device.recognise(own)
         except NotRecognised:
             continue
-        found.append(Match(table.name, table.kind, _certain(table), identity))
-    return sorted(found, key=lambda match: (not match.certain, match.driver))
+        found.append((Match(table.name, table.kind, _certain(table), identity), device))
+    if len(found) > 1 and not any(match.certain for match, _ in found):
+        worth = {match.driver: await _worth(device, asked) for match, device in found}
+        found.sort(key=lambda one: (-worth[one[0].driver], one[0].driver))
+    return sorted((match for match, _ in found), key=lambda match: not match.certain)
+
+
+class _Asked:
+    """What a wire was asked, and what it said: no register is read twice."""
+
+    def __init__(self, wire: Wire, timeout_ms: int) -> None:
+        self._wire, self._timeout_ms = wire, timeout_ms
+        self.replies: dict[Read, Reply] = {}
+        self.silent: set[Read] = set()
+
+    async def all(self, reads: list[Read], table: Table) -> dict[Read, Reply]:
+        """Ask what was not asked yet, as slowly as the family wants it; return the replies that came."""
+        for read in reads:
+            if read in self.replies or read in self.silent:
+                continue
+            await asyncio.sleep(table.limits.gap_ms / 1000)
+            try:
+                timeout_ms = max(self._timeout_ms, table.limits.timeout_ms)
+                self.replies[read] = await _ask(self._wire, read, timeout_ms)
+            except (Silent, Garbage):
+                self.silent.add(read)
+        return {read: self.replies[read] for read in reads if read in self.replies}
+
+
+async def _worth(device: Device, asked: _Asked) -> int:
+    """Return how many of a family's fast quantities the unit gives, zeros not counted."""
+    reads = [read for poll in device.polls() if poll.name == "fast" for read in poll.reads]
+    values = device.decode(await asked.all(reads, device.table)).values()
+    return sum(isinstance(value, int) and value != 0 for value in values)
 
 
 async def _ask(wire: Wire, read: Read, timeout_ms: int) -> Reply:
