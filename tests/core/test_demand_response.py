@@ -357,6 +357,12 @@ def test_the_later_modification_wins_among_prices_of_equal_priority() -> None:
     assert [p.price_micro for p in prices(utility.state, T0, T0 + 120 * MIN)] == [300_000, 300_000]
 
 
+def test_a_price_per_mwh() -> None:
+    utility = Depot()
+    utility.says(priced([152.5], payloadDescriptors=[{"payloadType": "PRICE", "units": "MWh"}]))
+    assert [p.price_micro for p in prices(utility.state, T0, T0 + MIN)] == [152_500]
+
+
 def test_a_price_for_ever_is_cut_to_the_horizon() -> None:
     utility = Depot()
     utility.says(priced([0.5], intervalPeriod={"start": T0_TEXT, "duration": "P9999Y"}))
@@ -423,6 +429,17 @@ def test_compliance_of_an_interval() -> None:
     assert all(
         c.tell == "utility" for c in utility.commands if isinstance(c, Keep) and isinstance(c.row, Compliance)
     )
+
+
+def test_an_interval_begins_at_its_start_and_not_at_the_tick_that_sees_it() -> None:
+    utility = Depot()
+    utility.says(limited(42, length="PT1M"))
+    for tenth in range(-5, 700, 10):  # ticks half a second off
+        utility.tick(tenth / 600, 60_000 if tenth < 40 else 40_000)
+    (row,) = utility.rows
+    assert (row.start_wall_ms, row.end_wall_ms) == (T0, T0 + MIN)
+    assert row.complied_after_ms == 4_500
+    assert row.measured_ms == 60_000  # from the first tick in it to the first after it
 
 
 def test_what_was_never_within_the_limit_says_so() -> None:
@@ -506,6 +523,18 @@ def test_a_limit_survives_a_restart_and_is_not_told_twice() -> None:
     again.tick(60)
     assert again.steps == [("e", "done")]
     assert again.rows[0].start_wall_ms == T0 + 20 * MIN
+
+
+def test_a_step_that_is_not_of_its_life_is_not_where_it_was() -> None:
+    utility = Depot()
+    utility.says(limited(42))
+    utility.tick(10)
+    now = tick(11)
+    for back_in in (False, True):
+        utility._fold(opted(utility.state, OptOut(now.at_ms, now.wall_ms, "e", "x", back_in)))
+    again = back(utility, 20, T0 + 19 * MIN)
+    again.tick(20)
+    assert again.steps == []
 
 
 def test_what_was_deleted_stays_deleted_over_a_restart() -> None:
