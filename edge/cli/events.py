@@ -13,7 +13,7 @@ EPILOG = """examples:
   depot events opt-out ev-17 --reason "ambulances need full power tonight"
   depot events opt-in ev-17
 
-The reason goes to the utility with the report of the event, and into the audit log.
+The reason is kept with the event and stands in the audit log; the utility is not told of it yet.
 """
 
 
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     doing = parser.add_subparsers(dest="doing", metavar="opt-out|opt-in")
     out = doing.add_parser("opt-out", help="do not obey an event")
     out.add_argument("id", metavar="ID", help="of the event, as `depot events` lists it")
-    out.add_argument("--reason", required=True, help="why; the utility reads it")
+    out.add_argument("--reason", required=True, help="why; kept with the event")
     back = doing.add_parser("opt-in", help="obey it again")
     back.add_argument("id", metavar="ID", help="of the event")
     back.add_argument("--reason", default="", help="why")

@@ -203,7 +203,7 @@ class Desk:
                 raise UnknownError(f"id: there is no event {event_id!r}; expected one of {ids}")
             if not back_in and not (0 < len(reason) <= REASON_MAX and reason.isprintable()):
                 raise DeskError(
-                    f"reason: expected 1 to {REASON_MAX} printable characters: the utility reads it"
+                    f"reason: expected 1 to {REASON_MAX} printable characters: it is kept with the event"
                 )
             self._store.opt_out(event_id, None if back_in else reason)
             self._say(OptOut(self._now_ms(), self._wall_ms(), event_id, reason, back_in))
