@@ -35,6 +35,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     flowing_ma: measured; None where no meter measures it or its reading is too old.
     other_ma: what is not charging, as counted; charging_ma: granted to the chargers below.
     full: the phases on which a charger asks for more and there is no room for one more ampere.
+    over: the phases that carry more than the limit now, while charging goes down.
     """
 
     id: str
@@ -47,6 +48,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     other_ma: Triple
     charging_ma: Triple
     full: list[str]
+    over: list[str]
     power_w: int | None
     age_ms: int | None
     metered: bool

@@ -78,6 +78,7 @@ class StatusMaker:
         drawn = self._nodes[now.id]
         free = [now.limit_ma[p] - now.other_ma[p] - now.charging_ma[p] for p in PHASES]
         full = [PHASE_NAMES[p] for p in PHASES if p in short and free[p] < FULL_BELOW_MA]
+        over = [PHASE_NAMES[p] for p in PHASES if now.flowing_ma and now.flowing_ma[p] > now.limit_ma[p]]
         return NodeStatus(
             id=now.id,
             parent=drawn.parent,
@@ -89,10 +90,11 @@ class StatusMaker:
             other_ma=now.other_ma,
             charging_ma=now.charging_ma,
             full=full,
+            over=over,
             power_w=now.power_w,
             age_ms=now.age_ms,
             metered=bool(drawn.meter),
-            words=_node_words(now, drawn, full),
+            words=_node_words(now, drawn, full, over),
         )
 
     def _charger(self, now: ChargerNow, record: TickRecord) -> ChargerStatus:
@@ -135,12 +137,14 @@ class StatusMaker:
         return ""
 
 
-def _node_words(now: NodeNow, drawn: Node, full: list[str]) -> str:
+def _node_words(now: NodeNow, drawn: Node, full: list[str], over: list[str]) -> str:
     """Return what an electrician wants to know of a node first."""
     if drawn.meter and now.flowing_ma is None:
         return "meter silent: counted with its highest plausible load"
     tight = min(PHASES, key=lambda p: now.limit_ma[p] - now.other_ma[p] - now.charging_ma[p])
     by = now.because[tight]
+    if over:
+        return f"{' '.join(over)} above the limit: charging goes down; limit: {by}"
     return f"{' '.join(full)} full; limit: {by}" if full else f"limit: {by}"
 
 

@@ -144,7 +144,9 @@ def _sentence(now: ChargerNow, path: list[Bind], silent: str) -> str:
 def _clause(because: str) -> str:
     """Return a reason so that it can follow "because"."""
     first = because.partition(" ")[0]
-    return f"it {because}" if first == "waits" else f"it is {because}" if first == "raised" else because
+    if first in ("gets", "needs", "stays", "waits", "was"):
+        return f"it {because}"
+    return f"it is {because}" if first in ("held", "raised") else because
 
 
 def tightest(path: list[Bind], because: str) -> Bind | None:

@@ -91,10 +91,11 @@ def kind(now: ChargerNow) -> str:
         return "offline"
     if now.state in ("E", "F"):
         return "fault"
+    held = now.granted_ma == 0 and now.asked_ma > 0
     if now.state in ("C", "D"):
-        return "charging"
+        return "paused" if held else "charging"
     if now.state == "B":
-        return "paused" if now.granted_ma == 0 and now.asked_ma > 0 else "waiting"
+        return "paused" if held else "waiting"
     return "free" if now.state == "A" else "fault" if now.state == "X" else "waiting"
 
 
@@ -105,7 +106,7 @@ def state(now: ChargerNow) -> str:
     if now.state == "B" and now.granted_ma > 0:
         return "connected, not charging"
     if kind(now) == "paused":
-        return "connected, paused"
+        return "connected, paused" if now.state == "B" else "told to pause"
     return IEC_STATES.get(now.state, now.state or "state unknown")
 
 

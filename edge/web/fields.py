@@ -61,16 +61,18 @@ def _node(node: NodeStatus) -> dict[str, str]:
     found = {
         f"{key}.power": words.kw(node.power_w) if node.power_w is not None else "",
         f"{key}.words": node.words,
-        f"{key}.state": "full"
-        if node.full
-        else "silent"
-        if node.metered and node.flowing_ma is None
-        else "ok",
+        f"{key}.state": _state(node),
         f"{key}.measured": _measured(node),
     }
     for p in PHASES:
         found |= _phase(node, p, f"{key}.l{p + 1}")
     return found
+
+
+def _state(node: NodeStatus) -> str:
+    if node.metered and node.flowing_ma is None:
+        return "silent"
+    return "over" if node.over else "full" if node.full else "ok"
 
 
 def _measured(node: NodeStatus) -> str:
@@ -97,6 +99,7 @@ def _phase(node: NodeStatus, p: int, key: str) -> dict[str, str]:
         f"{key}.charge.width": at(charging),
         f"{key}.limit": at(limit),
         f"{key}.installed": at(node.installed_ma[p]),
+        f"{key}.flowing": at(node.flowing_ma[p]) if node.flowing_ma else "-9%",
     }
 
 

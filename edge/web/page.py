@@ -130,6 +130,7 @@ def _site(status: Status, fields: Fields) -> Markup:
         h("span", {}, _swatch("charge"), "charging"),
         h("span", {}, _swatch("limit"), "limit now"),
         h("span", {}, _swatch("installed"), "installer's limit"),
+        h("span", {}, _swatch("flowing"), "measured"),
     )
     return h(
         "section",
@@ -142,7 +143,7 @@ def _site(status: Status, fields: Fields) -> Markup:
 
 def _swatch(kind: str) -> Markup:
     fill = "url(#hatch)" if kind == "other" else None
-    width = {"limit": "3", "installed": "1"}.get(kind, "100%")
+    width = {"limit": "3", "installed": "1", "flowing": "6"}.get(kind, "100%")
     bar = h("rect", {"class": kind, "fill": fill, "width": width, "height": "100%"})
     return h(
         "svg", {"class": f"swatch {kind}-swatch", "width": "18", "height": "12", "aria-hidden": "true"}, bar
@@ -206,6 +207,7 @@ def _bar(p: int, key: str, fields: Fields) -> Markup:
             rect("charge", None, x=f"{key}.charge.x", width=f"{key}.charge.width"),
             rect("installed", None, x=f"{key}.installed"),
             rect("limit", None, x=f"{key}.limit"),
+            rect("flowing", None, x=f"{key}.flowing"),
         ),
         numbers,
     )
@@ -274,12 +276,12 @@ def _card(charger: ChargerStatus, fields: Fields) -> Markup:
             "data-kind": fields[f"{key}.kind"],
             "data-live-at": f"data-kind:{key}.kind",
         },
-        h("h4", {}, name, " ", vehicle),
+        h("h4", {}, name, " ", vehicle, " ", h("span", {"class": "phases"}, charger.phases)),
         _live(f"{key}.state", fields, "p", {"class": "state"}),
         h(
             "dl",
             {},
-            _sum(f"gets, {charger.phases}", _live(f"{key}.amps", fields, "dd")),
+            _sum("gets", _live(f"{key}.amps", fields, "dd")),
             _sum("draws", _live(f"{key}.power", fields, "dd")),
             _sum("so far", _live(f"{key}.energy", fields, "dd")),
         ),

@@ -59,7 +59,7 @@ def test_every_charger_has_a_card_with_state_amps_reason_and_promise(served: Ser
     cards = page.locator(".card")
     assert cards.count() == 6
     assert re.sub(r"\s+", " ", cards.nth(2).inner_text()).startswith(
-        "Bay 3 van 14 charging gets, L1 L2 L3 12 A draws 8.1 kW so far 6.8 kWh "
+        "Bay 3 van 14 L1 L2 L3 charging gets 12 A draws 8.1 kW so far 6.8 kWh "
         "panel-a L2 is full: breaker 63 A, other load 8 A; asks for 16 A "
         "ready by Sat 06:00, 31.4 kWh to go, at risk"
     )

@@ -70,6 +70,10 @@ FULL = "panel-a L2: breaker 63 A, other load 18.7 A, 44 A for 3 chargers, 0.3 A 
             "waits until room has come free",
             f"bay-3 gets 12 A because it waits until room has come free. {FULL} ",
         ),
+        (
+            "was just paused: stays off for its minimum time",
+            f"bay-3 gets 12 A because it was just paused: stays off for its minimum time. {FULL} ",
+        ),
         ("raised step by step", f"bay-3 gets 12 A because it is raised step by step. {FULL} "),
         (
             "operator limit by anna",
