@@ -3,17 +3,23 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages lint native native-test fuzz mutants prove venv clean
+.PHONY: run broker test test-packages soak bench lint native native-test fuzz mutants prove venv test-venv clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check 'setuptools>=70.1' 'cffi>=1.15'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable .
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $@
 
+$(VENV)/.test-ready: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[test]'
+	touch $@
+
+# What the product needs, and what its tests need beside it.
 venv: $(VENV)/.ready
+test-venv: $(VENV)/.test-ready
 
 # Rebuild only the C core.
 native: venv
@@ -27,8 +33,20 @@ broker:
 	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || deploy/need demo mosquitto=mosquitto \
 	  || $(BIN)/pip install --quiet '.[demo]'
 
-test: venv test-packages lint
+test: test-venv test-packages lint
 	$(BIN)/pytest
+
+# Ten demonstrations with ten seeds; each must end without a violation on the simulated wires.
+soak: venv broker
+	@for seed in 1 2 3 4 5 6 7 8 9 10; do \
+	  $(BIN)/depot demo --seconds 90 --json --seed $$seed | tee /dev/stderr | grep -q '"violations": \[\]' \
+	    || { echo "violations: again with depot demo --seconds 90 --json --seed $$seed" >&2; exit 1; }; \
+	done
+
+bench: test-venv
+	$(BIN)/depot bench balance
+	$(BIN)/depot bench plan
+	$(BIN)/depot bench bus
 
 # Programs that the tests use as independent witnesses, and the compilers that the C core is built with.
 test-packages:
@@ -44,10 +62,11 @@ native-test:
 fuzz mutants prove:
 	$(MAKE) -C native $@
 
-lint: venv
+lint: test-venv
 	$(BIN)/ruff check edge drivers native tests setup.py
 	$(BIN)/ruff format --check edge drivers native tests setup.py
 	$(BIN)/mypy
+	$(MAKE) --silent -C native lint
 
 clean:
 	rm -rf $(VENV) build *.egg-info edge/core/_native*.so
