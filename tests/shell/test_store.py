@@ -322,13 +322,17 @@ def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(store,
     assert found["s7"].energy_wh == 77, "what was said later holds"
 
 
-def test_what_was_said_after_a_refusal_holds_even_if_it_may_wait(store):
+@pytest.mark.parametrize("end", [None, NOW + 60_000], ids=["may wait", "may not wait"])
+def test_what_is_said_while_the_disk_refuses_is_newer_and_holds(store, monkeypatch, end):
+    def refuses(_batch, _beat):
+        store.keep(session(1, duration_ms=60_000, energy_wh=5, end_wall_ms=end))
+        raise sqlite3.OperationalError("disk I/O error")
+
     store.keep(session(1))
-    store._writer.execute("PRAGMA query_only = 1")
-    with pytest.raises(StoreTrouble):
-        store.commit()
-    store.keep(session(1, duration_ms=60_000, energy_wh=5))
-    store._writer.execute("PRAGMA query_only = 0")
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "_write", refuses)
+        with pytest.raises(StoreTrouble, match="disk I/O error"):
+            store.commit()
     store.commit(all_of_it=True)
     assert [row.energy_wh for row in store.sessions(0, NOW * 2)] == [5]
 
