@@ -41,6 +41,7 @@ from edge.model.units import MINUTE_MS
 STEADY_MS = MINUTE_MS
 
 # A charger that has not answered yet gets this long before it is silent: connecting and recognising it.
+# Until then nothing is said of its port.
 START_MS = 30_000
 
 # A wall clock that differs by more from the monotonic one has been set, and not only trimmed.
@@ -50,8 +51,6 @@ CLOCK_SET_MS = 2_000
 UNDATED_MAX = 1_000
 
 UTILITY_OUT = "utility service interruption"
-
-UNKNOWN_UNTIL_SEEN = ("unknown", "gateway off")
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -79,18 +78,17 @@ class Port(msgspec.Struct, frozen=True):
     """A port.  now: the stretch that lasts.  undated: those before it that no row was kept of.
 
     row: the row of `now`, None until the clock is trusted.  steady_ms: since when "curtailed" would be
-    another state than now; None if it is not.  answered: since the start of the daemon.
+    another state than now; None if it is not.
     """
 
     now: Stretch
     undated: tuple[Stretch, ...] = ()
     row: PortInterval | None = None
     steady_ms: int | None = None
-    answered: bool = False
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """All ports.  before: their last rows from before the start, until the clock is trusted.
+    """All ports.  before: their last rows from before the start, until they are seen and dated again.
 
     offset_ms: wall clock less monotonic clock, None until it was trusted once.
     """
@@ -123,14 +121,16 @@ def step(
     Returns the new state, and the rows to keep in the order of happening.
     """
     rows: list[Kept] = []
-    folded = {seen.port: _fold(ports, seen, now_ms, power_lost) for seen in observations}
-    own = {**ports.ports, **folded}
+    own = dict(ports.ports)
+    for seen in observations:
+        port = _fold(ports, seen, now_ms, power_lost)
+        if port is not None:
+            own[seen.port] = port
     ports = replace(ports, ports=own)
     if wall_trusted:
         jump_ms = 0 if ports.offset_ms is None else wall_ms - now_ms - ports.offset_ms
         if ports.offset_ms is None:
-            rows += _gaps(ports, wall_ms - now_ms)
-            ports = replace(ports, offset_ms=wall_ms - now_ms, before={})
+            ports = replace(ports, offset_ms=wall_ms - now_ms)
         elif abs(jump_ms) > CLOCK_SET_MS:
             ended, ports = _dated(_clock_set(ports, now_ms, jump_ms), began=False)
             rows += ended
@@ -172,16 +172,13 @@ def _words(seen: Observation) -> str:
     return f"state {seen.state}" + (f", {seen.error}" if seen.error else "")
 
 
-def _fold(ports: Ports, observation: Observation, now_ms: int, power_lost: str) -> Port:
-    """Return a port after one more look."""
+def _fold(ports: Ports, observation: Observation, now_ms: int, power_lost: str) -> Port | None:
+    """Return a port after one more look; None while nothing can be said of it."""
     port = ports.ports.get(observation.port)
-    answered = observation.online or (port is not None and port.answered)
     seen = classify(observation, power_lost)
-    if not answered and not power_lost and now_ms - ports.begun_ms < START_MS:
-        seen = Seen(*UNKNOWN_UNTIL_SEEN, "", "not asked yet")
     if port is None:
-        return Port(Stretch(seen, ports.begun_ms), answered=answered)
-    port = replace(port, answered=answered)
+        asked = observation.online or power_lost or now_ms - ports.begun_ms >= START_MS
+        return Port(Stretch(seen, now_ms)) if asked else None
     if seen.kind == port.now.seen.kind:
         return replace(port, steady_ms=None)
     if {seen.cause, port.now.seen.cause} == {"curtailed", "in use"}:
@@ -208,8 +205,12 @@ def _dated(ports: Ports, began: bool = True) -> tuple[list[Kept], Ports]:
         return [], ports
     rows: list[Kept] = []
     own: dict[str, Port] = {}
+    before = dict(ports.before)
     for name, port in ports.ports.items():
         row = port.row
+        if name in before:
+            first = port.undated[0] if port.undated else port.now
+            rows += _gap(before.pop(name), ports.last_wall_ms, first.from_ms + ports.offset_ms)
         for stretch in port.undated:
             row = _row(name, stretch, ports.offset_ms, row)
             rows.append(row)
@@ -218,7 +219,7 @@ def _dated(ports: Ports, began: bool = True) -> tuple[list[Kept], Ports]:
             row = _row(name, port.now, ports.offset_ms, None)
             rows.append(row)
         own[name] = replace(port, undated=(), row=row)
-    return rows, replace(ports, ports=own)
+    return rows, replace(ports, ports=own, before=before)
 
 
 def _row(name: str, stretch: Stretch, offset_ms: int, begun: PortInterval | None) -> PortInterval:
@@ -238,26 +239,22 @@ def _row(name: str, stretch: Stretch, offset_ms: int, begun: PortInterval | None
     return replace(row, end_wall_ms=start_wall_ms + duration_ms, duration_ms=duration_ms)
 
 
-def _gaps(ports: Ports, offset_ms: int) -> list[Kept]:
-    """Return the rows from before the start with their ends, and what the gateway has not seen since."""
-    rows: list[Kept] = []
-    begun_wall_ms = ports.begun_ms + offset_ms
-    for name, row in ports.before.items():
-        off_wall_ms = max(row.start_wall_ms, min(ports.last_wall_ms or row.start_wall_ms, begun_wall_ms))
-        duration_ms = off_wall_ms - row.start_wall_ms
-        rows.append(replace(row, end_wall_ms=off_wall_ms, duration_ms=duration_ms))
-        if begun_wall_ms > off_wall_ms:
-            rows.append(
-                PortInterval(
-                    port=name,
-                    start_wall_ms=off_wall_ms,
-                    state="unknown",
-                    cause="gateway off",
-                    end_wall_ms=begun_wall_ms,
-                    duration_ms=begun_wall_ms - off_wall_ms,
-                    evidence="between two heartbeats",
-                )
-            )
+def _gap(row: PortInterval, last_wall_ms: int | None, seen_wall_ms: int) -> list[Kept]:
+    """Return a row from before the start with its end, and the time until the port was seen again."""
+    off_wall_ms = max(row.start_wall_ms, min(last_wall_ms or row.start_wall_ms, seen_wall_ms))
+    duration_ms = off_wall_ms - row.start_wall_ms
+    rows: list[Kept] = [replace(row, end_wall_ms=off_wall_ms, duration_ms=duration_ms)]
+    if seen_wall_ms > off_wall_ms:
+        unseen = PortInterval(
+            port=row.port,
+            start_wall_ms=off_wall_ms,
+            state="unknown",
+            cause="gateway off",
+            end_wall_ms=seen_wall_ms,
+            duration_ms=seen_wall_ms - off_wall_ms,
+            evidence="from the last heartbeat to the first answer",
+        )
+        rows.append(unseen)
     return rows
 
 

@@ -156,11 +156,18 @@ def test_curtailing_is_taken_up_after_a_minute_exactly_and_from_its_begin():
     assert watch.told() == [(0, 1_000, "up", "in use"), (1_000, None, "up", "curtailed")]
 
 
-def test_until_it_has_answered_a_charger_is_not_silent_but_not_asked_yet():
+def test_until_it_has_answered_nothing_is_said_of_a_charger_for_half_a_minute():
     watch = Watch()
     for second in range(0, 60):
         watch.at(second * 1000, SILENT)
-    assert watch.told() == [(0, START_MS, "unknown", "gateway off"), (START_MS, None, "down", "comms")]
+    assert watch.told() == [(START_MS, None, "down", "comms")]
+
+
+def test_the_records_of_a_port_begin_with_its_first_answer():
+    watch = Watch()
+    watch.at(0, SILENT)
+    watch.at(4_000, FREE)
+    assert watch.told() == [(4_000, None, "up", "available")]
 
 
 def test_the_mains_are_nobodys_fault():
@@ -179,25 +186,26 @@ OPEN = PortInterval("port-1", WALL - HOUR_MS, "up", "available")
 
 def test_what_the_gateway_has_not_seen_is_unknown():
     watch = Watch(OPEN, last_wall_ms=WALL - 20 * MINUTE_MS)
-    watch.at(1_000)
+    watch.at(1_000, SILENT)
+    watch.at(7_000)
     assert watch.told() == [
         (-HOUR_MS, -20 * MINUTE_MS, "up", "available"),
-        (-20 * MINUTE_MS, 0, "unknown", "gateway off"),
-        (0, None, "up", "available"),
+        (-20 * MINUTE_MS, 7_000, "unknown", "gateway off"),
+        (7_000, None, "up", "available"),
     ]
-    assert [row.duration_ms for row in watch.kept()] == [40 * MINUTE_MS, 20 * MINUTE_MS, 0]
+    assert [row.duration_ms for row in watch.kept()] == [40 * MINUTE_MS, 20 * MINUTE_MS + 7_000, 0]
 
 
 def test_no_gap_where_there_was_none():
     watch = Watch(OPEN, last_wall_ms=WALL)
-    watch.at(1_000)
+    watch.at(0)
     assert watch.told() == [(-HOUR_MS, 0, "up", "available"), (0, None, "up", "available")]
     assert [row.cause for row in watch.rows] == ["available", "available"]
 
 
 def test_a_clock_that_is_now_before_the_last_heartbeat_makes_no_negative_time():
     watch = Watch(OPEN, last_wall_ms=WALL + 30 * MINUTE_MS)
-    watch.at(1_000)
+    watch.at(0)
     assert watch.told() == [(-HOUR_MS, 0, "up", "available"), (0, None, "up", "available")]
 
 
@@ -287,6 +295,7 @@ LOOKS = st.lists(
 @given(looks=LOOKS)
 def test_every_moment_since_the_clock_was_first_set_is_covered_once(looks):
     watch, now = Watch(OPEN, last_wall_ms=WALL - MINUTE_MS), 0
+    watch.at(0, FREE, trusted=False)
     for pause, seen, trusted in looks:
         now += pause
         watch.at(now, seen, trusted)

@@ -126,5 +126,6 @@ def test_a_charger_that_never_answers_is_down_after_half_a_minute():
     found = {
         port.port: port for port in monthly(gateway.rows.values(), {}, "2026-03", "UTC", BEGIN + 119_000)
     }
-    assert (found["p0"].unknown_ms, found["p0"].down_ms) == (START_MS, 119_000 - START_MS)
+    assert found["p0"].from_wall_ms == BEGIN + START_MS
+    assert (found["p0"].unknown_ms, found["p0"].down_ms) == (0, 119_000 - START_MS)
     assert found["p1"].up_ms == 119_000
