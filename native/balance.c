@@ -40,11 +40,30 @@ static_assert(sizeof(struct lb_node) == 32 && sizeof(struct lb_charger) == 48,
 
 /// Checking ///
 
+/*@ predicate counted(struct lb_site *s) =
+      1 <= s->node_count <= LB_NODES && 0 <= s->charger_count <= LB_CHARGERS;
+    predicate tree(struct lb_site *s, integer count) = \forall integer n; 0 <= n < count ==>
+      -1 <= s->node[n].parent < n && (s->node[n].parent == -1 <==> n == 0);
+    predicate fed(struct lb_charger *c, integer nodes) =
+      0 <= c->node < nodes && 1 <= c->phases <= 7 &&
+      0 <= c->min_ma <= LB_MA_MAX && 0 <= c->max_ma <= LB_MA_MAX &&
+      1 <= c->step_ma <= LB_MA_MAX && 1 <= c->weight <= LB_WEIGHT_MAX &&
+      (c->max_ma > 0 ==> c->min_ma <= c->max_ma);
+    predicate well_formed(struct lb_site *s) = counted(s) && tree(s, s->node_count) &&
+      \forall integer c; 0 <= c < s->charger_count ==> fed(&s->charger[c], s->node_count);
+*/
+
+/*@ assigns \nothing;
+    ensures \result <==> least_ma <= ma <= LB_MA_MAX; */
 static bool is_current(int64_t ma, int64_t least_ma)
 {
     return ma >= least_ma && ma <= LB_MA_MAX;
 }
 
+/*@ requires \valid_read(site) && \valid_read(charger);
+    assigns \nothing;
+    ensures LB_E_PHASOR <= \result <= LB_OK;
+    ensures \result == LB_OK <==> fed(charger, site->node_count); */
 static int check_charger(const struct lb_site *site, const struct lb_charger *charger)
 {
     if (charger->node < 0 || charger->node >= site->node_count) { return LB_E_NODE; }
@@ -60,19 +79,32 @@ static int check_charger(const struct lb_site *site, const struct lb_charger *ch
 
 /* The nodes on the way from `n` to the site.  All before `n` have been checked, so there
  * are at most LB_DEPTH + 1. */
+/*@ requires \valid_read(site) && counted(site) && 0 <= n < site->node_count;
+    requires tree(site, n + 1);
+    assigns \nothing; */
 static int depth_of(const struct lb_site *site, int32_t n)
 {
     int depth = 0;
+    /*@ loop invariant -1 <= n <= \at(n, Pre) && 0 <= depth <= \at(n, Pre) - n;
+        loop assigns n, depth;
+        loop variant n + 1; */
     for (; n >= 0; n = site->node[n].parent) { depth++; }
     return depth;
 }
 
+/*@ requires \valid_read(site);
+    assigns \nothing;
+    ensures LB_E_PHASOR <= \result <= LB_OK;
+    ensures \result == LB_OK ==> well_formed(site); */
 int lb_check(const struct lb_site *site)
 {
     if (site->node_count < 1 || site->node_count > LB_NODES) { return LB_E_COUNT; }
     if (site->charger_count < 0 || site->charger_count > LB_CHARGERS) { return LB_E_COUNT; }
 
     bool phasor = false;
+    /*@ loop invariant 0 <= n <= site->node_count && tree(site, n);
+        loop assigns n, phasor;
+        loop variant site->node_count - n; */
     for (int32_t n = 0; n < site->node_count; n++) {
         int32_t parent = site->node[n].parent;
         if (parent >= n || parent < -1 || (parent == -1) != (n == 0)) { return LB_E_ORDER; }
@@ -80,6 +112,10 @@ int lb_check(const struct lb_site *site)
         phasor = phasor || site->node[n].phasor != 0;
     }
     int64_t most_ma = 0;
+    /*@ loop invariant 0 <= c <= site->charger_count && 0 <= most_ma <= c * LB_MA_MAX;
+        loop invariant \forall integer i; 0 <= i < c ==> fed(&site->charger[i], site->node_count);
+        loop assigns c, most_ma;
+        loop variant site->charger_count - c; */
     for (int32_t c = 0; c < site->charger_count; c++) {
         int result = check_charger(site, &site->charger[c]);
         if (result != LB_OK) { return result; }
@@ -91,11 +127,19 @@ int lb_check(const struct lb_site *site)
 /// Sorting ///
 
 /* Merge the sorted runs [from, middle) and [middle, to) of one array into another. */
+/*@ requires 0 <= from <= middle <= to <= LB_CHARGERS;
+    requires \valid_read(in + (from .. to - 1)) && \valid(out + (from .. to - 1));
+    requires \separated(in + (from .. to - 1), out + (from .. to - 1));
+    assigns out[from .. to - 1]; */
 static void merge(const struct lb_key *in, int32_t from, int32_t middle, int32_t to,
                   struct lb_key *out)
 {
     int32_t left = from;
     int32_t right = middle;
+    /*@ loop invariant from <= n <= to && from <= left <= middle <= right <= to;
+        loop invariant left - from + right - middle == n - from;
+        loop assigns n, left, right, out[from .. to - 1];
+        loop variant to - n; */
     for (int32_t n = from; n < to; n++) {
         bool take_left = left < middle && (right >= to || in[left].key <= in[right].key);
         out[n] = in[take_left ? left++ : right++];
@@ -125,6 +169,8 @@ static void sort(struct lb_key *keys, struct lb_key *spare, int32_t count)
 }
 
 /* Order int32_t as uint64_t: the most negative one becomes 0. */
+/*@ assigns \nothing;
+    ensures \result == number + 2147483648; */
 static uint64_t as_key(int32_t number)
 {
     return (uint64_t)((int64_t)number - INT32_MIN);
@@ -180,6 +226,8 @@ static void put_fixed(const struct lb_site *site, struct lb_work *work, int32_t 
 /// What a conductor carries ///
 
 /* a * b as two halves. */
+/*@ requires \valid(high) && \valid(low) && \separated(high, low);
+    assigns *high, *low; */
 static void product(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low)
 {
     uint64_t a0 = a & UINT32_MAX, a1 = a >> 32, b0 = b & UINT32_MAX, b1 = b >> 32;
@@ -192,6 +240,8 @@ static void product(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low)
 /* Is the phasor sum at most the limit?  With a and c from the two sides and w straight:
  * a^2 + c^2 + ac + w^2 + sqrt(3) (a + c) w <= limit^2, exactly, by squaring once more.
  * All three together are above the limit and at most LB_PHASOR_MAX. */
+/*@ requires 0 <= a && 0 <= c && 0 <= w && 0 <= limit < a + c + w <= LB_PHASOR_MAX;
+    assigns \nothing; */
 static bool phasor_within(int64_t a, int64_t c, int64_t w, int64_t limit)
 {
     int64_t rest = limit * limit - a * a - c * c - a * c - w * w;
@@ -204,10 +254,16 @@ static bool phasor_within(int64_t a, int64_t c, int64_t w, int64_t limit)
 }
 
 /* The least whole current that is not below the phasor sum. */
+/*@ requires 0 <= a && 0 <= c && 0 <= w && a + c + w <= LB_PHASOR_MAX;
+    assigns \nothing;
+    ensures 0 <= \result <= a + c + w; */
 static int64_t phasor_ma(int64_t a, int64_t c, int64_t w)
 {
     int64_t low = -1;
     int64_t high = a + c + w;
+    /*@ loop invariant -1 <= low && low < high <= a + c + w || (low == -1 && high == 0);
+        loop assigns low, high;
+        loop variant high - low; */
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
         if (phasor_within(a, c, w, middle)) { high = middle; } else { low = middle; }
@@ -220,7 +276,14 @@ struct conductor {
     int64_t straight_ma;                 /* the others   */
 };
 
+/*@ predicate sums(int64_t *ma) = \valid_read(ma + (0 .. 7)) &&
+      \forall integer m; 0 <= m < 8 ==> 0 <= ma[m] <= SUM_MAX; */
+
 /* What ends on a phase, out of sums by phases. */
+/*@ requires sums(ma) && 0 <= phase < PHASES;
+    assigns \nothing;
+    ensures 0 <= \result.one_side_ma <= SUM_MAX && 0 <= \result.other_side_ma <= SUM_MAX &&
+            0 <= \result.straight_ma <= 2 * SUM_MAX; */
 static struct conductor conductor(const int64_t ma[8], int phase)
 {
     static const int sides[PHASES][3] = {
@@ -233,9 +296,12 @@ static struct conductor conductor(const int64_t ma[8], int phase)
 }
 
 /* The sum of whatever is kept by phases over those that use one phase. */
-static int64_t on_phase(const int64_t sums[8], int phase)
+/*@ requires sums(kept) && 0 <= phase < PHASES;
+    assigns \nothing;
+    ensures 0 <= \result <= 4 * SUM_MAX; */
+static int64_t on_phase(const int64_t kept[8], int phase)
 {
-    struct conductor on = conductor(sums, phase);
+    struct conductor on = conductor(kept, phase);
     return on.straight_ma + on.one_side_ma + on.other_side_ma;
 }
 
@@ -246,6 +312,9 @@ static int64_t carried_ma(const struct lb_node *node, const int64_t ma[8], int p
     return phasor_ma(on.one_side_ma, on.other_side_ma, on.straight_ma);
 }
 
+/*@ requires \valid_read(node) && 0 <= phase < PHASES;
+    assigns \nothing;
+    ensures \result == \max(0, node->limit_ma[phase]); */
 static int64_t limit_of(const struct lb_node *node, int phase)
 {
     return node->limit_ma[phase] > 0 ? node->limit_ma[phase] : 0;
@@ -315,21 +384,31 @@ static void grant_minimum(const struct lb_site *site, struct lb_work *work, int3
 
 /* What a slot has before anybody takes a step from `level`: it has taken every step
  * that begins below. */
+/*@ predicate slot_ok(struct lb_slot *s) = \valid_read(s) && 1 <= s->weight <= LB_WEIGHT_MAX &&
+      0 <= s->min_ma <= s->top_ma <= LB_MA_MAX && 1 <= s->step_ma <= LB_MA_MAX &&
+      (s->top_ma - s->min_ma) % s->step_ma == 0; */
+/*@ requires slot_ok(slot) && 0 <= level <= LEVEL_END;
+    assigns \nothing;
+    ensures slot->min_ma <= \result; */
 static int64_t risen_ma(const struct lb_slot *slot, int64_t level)
 {
-    int64_t reached_ma = (level * slot->weight + LEVEL - 1) >> LEVEL_BITS;
+    /*@ assert 0 <= level * slot->weight <= LEVEL_END * LB_WEIGHT_MAX; */
+    int64_t reached_ma = (level * slot->weight + LEVEL - 1) / LEVEL;
     if (reached_ma <= slot->min_ma) { return slot->min_ma; }
     if (reached_ma >= slot->top_ma) { return slot->top_ma; }
-    uint32_t above_min_ma = (uint32_t)(reached_ma - slot->min_ma);
-    uint32_t steps = slot->step_ma == 1 ? above_min_ma
-                                        : (above_min_ma - 1) / (uint32_t)slot->step_ma + 1;
-    return slot->min_ma + (int64_t)steps * slot->step_ma;
+    /* the last step that began below, and no more */
+    uint32_t beyond_ma = (uint32_t)(reached_ma - slot->min_ma - 1);
+    uint32_t over_ma = slot->step_ma == 1 ? 0 : beyond_ma % (uint32_t)slot->step_ma;
+    return reached_ma - 1 - over_ma + slot->step_ma;
 }
 
 /* The level from which a slot that has so much takes its next step. */
+/*@ requires slot_ok(slot) && 0 <= ma <= LB_MA_MAX;
+    assigns \nothing;
+    ensures 0 <= \result <= LEVEL_END; */
 static int64_t level_of(const struct lb_slot *slot, int64_t ma)
 {
-    return slot->weight == 1 ? ma << LEVEL_BITS : (ma << LEVEL_BITS) / slot->weight;
+    return slot->weight == 1 ? ma * LEVEL : ma * LEVEL / slot->weight;
 }
 
 /* A branch seen at a level. */
@@ -741,11 +820,22 @@ int lb_solve(const struct lb_site *site, struct lb_work *work, struct lb_grants 
 /// Checking an answer.  Nothing below calls what is above, but for lb_check() ///
 
 /* Put factor * x * x into four digits of 32 bits, the lowest first.  It is below 2^128. */
+/*@ requires \valid(digits + (0 .. 3));
+    assigns digits[0 .. 3]; */
 static void scaled_square(uint64_t factor, uint64_t x, uint64_t digits[4])
 {
     const uint64_t halves[2] = {x & 0xFFFFFFFFu, x >> 32};
+    /*@ loop invariant 0 <= n <= 4;
+        loop assigns n, digits[0 .. 3];
+        loop variant 4 - n; */
     for (int n = 0; n < 4; n++) { digits[n] = 0; }
+    /*@ loop invariant 0 <= n <= 2;
+        loop assigns n, digits[0 .. 3];
+        loop variant 2 - n; */
     for (int n = 0; n < 2; n++) {
+        /*@ loop invariant 0 <= m <= 2;
+            loop assigns m, digits[0 .. 3];
+            loop variant 2 - m; */
         for (int m = 0; m < 2; m++) {
             uint64_t part = halves[n] * halves[m];
             digits[n + m] += part & 0xFFFFFFFFu;
@@ -753,6 +843,9 @@ static void scaled_square(uint64_t factor, uint64_t x, uint64_t digits[4])
         }
     }
     uint64_t carry = 0;
+    /*@ loop invariant 0 <= n <= 4;
+        loop assigns n, carry, digits[0 .. 3];
+        loop variant 4 - n; */
     for (int n = 0; n < 4; n++) {
         uint64_t digit = digits[n] * factor + carry;
         digits[n] = digit & 0xFFFFFFFFu;
@@ -762,11 +855,20 @@ static void scaled_square(uint64_t factor, uint64_t x, uint64_t digits[4])
 
 /* Is sqrt((sqrt(3)/2 (a+c) + w)^2 + (a-c)^2 / 4) above the limit?  Four times its square
  * is 3 (a+c)^2 + (a-c)^2 + 4 w^2 + sqrt(48) (a+c) w. */
+/*@ requires 0 <= a <= SUM_MAX && 0 <= c <= SUM_MAX && 0 <= w <= 2 * SUM_MAX;
+    requires 0 <= limit <= LB_PHASOR_MAX;
+    assigns \nothing; */
 static bool phasor_above(int64_t a, int64_t c, int64_t w, int64_t limit)
 {
     int64_t both = a + c;
     int64_t apart = a - c;
     if (both > limit + limit / 4 || w > limit) { return true; }
+    /*@ assert 0 <= both <= 1342177280 && 0 <= w <= 1073741824 && -both <= apart <= both; */
+    /*@ assert limit * limit <= 1152921504606846976; */
+    /*@ assert both * both <= 1801439850948198400; */
+    /*@ assert apart * apart <= 1801439850948198400; */
+    /*@ assert w * w <= 1152921504606846976; */
+    /*@ assert both * w <= 1441151880758558720; */
     int64_t rest = 4 * limit * limit - 3 * both * both - apart * apart - 4 * w * w;
     if (rest < 0) { return true; }
     uint64_t needed[4];
@@ -774,32 +876,39 @@ static bool phasor_above(int64_t a, int64_t c, int64_t w, int64_t limit)
     scaled_square(48, (uint64_t)(both * w), needed);
     scaled_square(1, (uint64_t)rest, left);
     int n = 3;
+    /*@ loop invariant 0 <= n <= 3;
+        loop assigns n;
+        loop variant n; */
     while (n > 0 && needed[n] == left[n]) { n--; }
     return needed[n] > left[n];
 }
 
 /* Does what the chargers below a node put on a phase exceed its limit? */
+/*@ requires \valid_read(node) && sums(ma) && 0 <= phase < 3;
+    assigns \nothing;
+    ensures node->phasor == 0 && phase == 0 ==>
+      (\result <==> ma[1] + ma[3] + ma[5] + ma[7] > \max(0, node->limit_ma[0]));
+    ensures node->phasor == 0 && phase == 1 ==>
+      (\result <==> ma[2] + ma[3] + ma[6] + ma[7] > \max(0, node->limit_ma[1]));
+    ensures node->phasor == 0 && phase == 2 ==>
+      (\result <==> ma[4] + ma[5] + ma[6] + ma[7] > \max(0, node->limit_ma[2])); */
 static bool overloaded(const struct lb_node *node, const int64_t ma[8], int phase)
 {
-    uint32_t own = 1u << phase;
-    int64_t straight_ma = 0;
-    int64_t crossed_ma[2] = {0, 0};
-    int crossings = 0;
-    for (uint32_t phases = 1; phases < 8; phases++) {
-        if ((phases & own) == 0) { continue; }
-        if (phases == own || phases == 7) {
-            straight_ma += ma[phases];
-        } else {
-            crossed_ma[crossings++] = ma[phases];
-        }
-    }
     int64_t limit_ma = node->limit_ma[phase] < 0 ? 0 : node->limit_ma[phase];
-    if (straight_ma + crossed_ma[0] + crossed_ma[1] <= limit_ma) { return false; }
+    int own = phase == 0 ? 1 : 2 * phase;
+    int64_t straight_ma = ma[own] + ma[7];
+    int64_t a_ma = phase == 2 ? ma[6] : ma[3];  /* line to line, on one side */
+    int64_t c_ma = phase == 1 ? ma[6] : ma[5];  /* and on the other          */
+    if (straight_ma + a_ma + c_ma <= limit_ma) { return false; }
     if (node->phasor == 0) { return true; }
     if (limit_ma > LB_PHASOR_MAX) { limit_ma = LB_PHASOR_MAX; }
-    return phasor_above(crossed_ma[0], crossed_ma[1], straight_ma, limit_ma);
+    return phasor_above(a_ma, c_ma, straight_ma, limit_ma);
 }
 
+/*@ requires \valid_read(charger) && 1 <= charger->step_ma && 0 <= charger->min_ma;
+    assigns \nothing;
+    ensures \result <==> ma == 0 || (charger->min_ma <= ma <= charger->max_ma &&
+                                     (ma - charger->min_ma) % charger->step_ma == 0); */
 static bool is_lawful(const struct lb_charger *charger, int64_t ma)
 {
     if (ma == 0) { return true; }
