@@ -16,17 +16,23 @@ that has passed since on the monotonic clock: real time cannot be earlier than t
 Source: OpenADR 3.1.1 User Guide 7.1, 7.3.
 """
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
 
 from edge.core.compliance import Measure
 from edge.core.demand_terms import APPLIED, LIMIT, PRICE, limit_w, price_micro
-from edge.core.timeline import Claim, Laid, Stretch, between, lay, only, winners
+from edge.core.timeline import MAX_STRETCHES, Claim, Laid, Stretch, between, lay, only, winners
 from edge.model.flow import Tick
 from edge.model.openadr import OpenAdrEvent
 from edge.model.records import EventNow, PriceNow
 from edge.model.site import Site
+
+# Stretches of all events together that are looked at for a plan or a page: a tick has little time.
+CLAIMS_MAX = 6_000
+CLAIMS_MIN = 24  # of one event, however many there are: a day of hours
 
 # A priority of null is the least (the schema's default).
 NO_PRIORITY = 2**62
@@ -44,6 +50,7 @@ class SiteLimit(NamedTuple):
 class Known(msgspec.Struct, frozen=True):
     """An event that we know.  limits, prices: its stretches of these types.
 
+    lowest_w: per stretch of limits, the lowest limit of it and all that begin later.
     received_at_ms: monotonic, where it came while the wall clock was not trusted; else None.
     """
 
@@ -51,6 +58,7 @@ class Known(msgspec.Struct, frozen=True):
     laid: Laid
     limits: Laid
     prices: Laid
+    lowest_w: tuple[int, ...]
     step: str = "received"
     received_at_ms: int | None = None
 
@@ -91,7 +99,9 @@ class State(msgspec.Struct, frozen=True):
 def know(event: OpenAdrEvent, step: str = "received", received_at_ms: int | None = None) -> Known:
     """Return an event laid out in time."""
     laid = lay(event)
-    return Known(event, laid, only(laid, LIMIT), only(laid, PRICE), step, received_at_ms)
+    limits = only(laid, LIMIT)
+    lowest = accumulate((limit_w(event, stretch) for stretch in reversed(limits.round)), min)
+    return Known(event, laid, limits, only(laid, PRICE), tuple(lowest)[::-1], step, received_at_ms)
 
 
 def with_known(state: State, known: Known) -> State:
@@ -156,16 +166,14 @@ def _lowest_not_over(state: State, at_ms: int) -> SiteLimit | None:
         from_ms = certain_ms(state, at_ms)
         if known.received_at_ms is not None and _starts_now(known.event):
             from_ms = known.event.received_wall_ms + at_ms - known.received_at_ms
-        for stretch in known.limits.round if may_last(known.limits, from_ms) else ():
-            over = (
-                known.limits.round_ms is None
-                and stretch.to_wall_ms is not None
-                and stretch.to_wall_ms <= from_ms
-            )
-            power_w = limit_w(known.event, stretch)
-            if not over and (lowest is None or power_w < lowest.limit_w):
-                why = f"{because(known)}, held because the clock is not set"
-                lowest = SiteLimit(power_w, why, known.event.id, None)
+        limits = known.limits
+        first = bisect_right(limits.reach_ms, from_ms) if limits.round_ms is None else 0
+        if not may_last(limits, from_ms) or first == len(limits.round):
+            continue
+        power_w = known.lowest_w[first]
+        if lowest is None or power_w < lowest.limit_w:
+            why = f"{because(known)}, held because the clock is not set"
+            lowest = SiteLimit(power_w, why, known.event.id, None)
     return lowest
 
 
@@ -187,12 +195,16 @@ def certain_ms(state: State, at_ms: int) -> int:
     return certain_wall_ms + at_ms - certain_at_ms
 
 
+def _most(state: State) -> int:
+    return max(CLAIMS_MIN, min(MAX_STRETCHES, CLAIMS_MAX // max(1, len(state.known))))
+
+
 def ahead(state: State, from_wall_ms: int, to_wall_ms: int) -> list[EventNow]:
     """Return the limits that win in a time, in its order, for plans and pages."""
     claims = [
         Claim(stretch.from_wall_ms, stretch.to_wall_ms, rank(known, power_w), (known, power_w))
         for known in obeyed(state)
-        for stretch in between(known.limits, from_wall_ms, to_wall_ms)
+        for stretch in between(known.limits, from_wall_ms, to_wall_ms, _most(state))
         for power_w in (limit_w(known.event, stretch),)
     ]
     return [
@@ -245,7 +257,7 @@ def prices(state: State, from_wall_ms: int, to_wall_ms: int) -> list[PriceNow]:
             PriceNow(0, 0, price_micro(known.event, stretch), because(known)),
         )
         for known in obeyed(state)
-        for stretch in between(known.prices, from_wall_ms, to_wall_ms)
+        for stretch in between(known.prices, from_wall_ms, to_wall_ms, _most(state))
     ]
     return [
         msgspec.structs.replace(

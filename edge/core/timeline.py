@@ -15,7 +15,7 @@ Source: OpenADR 3.1.1 User Guide 7.1 (priority), 7.3 (timing), 7.4 (own interval
 import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Generic, TypeVar
 
 import msgspec
@@ -24,8 +24,8 @@ from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Value
 
 What = TypeVar("What")
 
-# More stretches than this of one event are cut off: a year of quarter-hours fits.
-MAX_STRETCHES = 40_000
+# More stretches than this at a time are cut off, the latest first: two months of quarter-hours fit.
+MAX_STRETCHES = 6_000
 
 # Later than any end.
 NEVER_MS = 2**62
@@ -145,10 +145,10 @@ def _split(begin: int, end: int | None, interval: Interval) -> Iterable[Stretch]
             yield Stretch(from_ms, to_ms, payload.type, (value,), interval.id)
 
 
-def between(laid: Laid, from_wall_ms: int, to_wall_ms: int) -> list[Stretch]:
+def between(laid: Laid, from_wall_ms: int, to_wall_ms: int, most: int = MAX_STRETCHES) -> list[Stretch]:
     """Return the stretches that touch [from, to), cut only at the event's own end.
 
-    At most MAX_STRETCHES, the earliest first.
+    At most `most`, the earliest first.
     """
     if laid.end_wall_ms is not None:
         to_wall_ms = min(to_wall_ms, laid.end_wall_ms)
@@ -157,13 +157,13 @@ def between(laid: Laid, from_wall_ms: int, to_wall_ms: int) -> list[Stretch]:
         return []
     found: list[Stretch] = []
     turn = 0 if laid.round_ms is None else (from_wall_ms - laid.start_wall_ms) // laid.round_ms
-    while len(found) < MAX_STRETCHES:
+    while len(found) < most:
         offset = turn * (laid.round_ms or 0)
-        found += _of_round(laid, offset, from_wall_ms, to_wall_ms)
+        found += islice(_of_round(laid, offset, from_wall_ms, to_wall_ms), most - len(found))
         turn += 1
         if laid.round_ms is None or laid.start_wall_ms + turn * laid.round_ms >= to_wall_ms:
             break
-    return found[:MAX_STRETCHES]
+    return found
 
 
 def _of_round(laid: Laid, offset: int, from_wall_ms: int, to_wall_ms: int) -> Iterable[Stretch]:

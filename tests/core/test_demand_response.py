@@ -25,6 +25,7 @@ from edge.core.demand_response import (
     said,
     step,
 )
+from edge.core.demand_state import CLAIMS_MAX
 from edge.model.flow import AnyCommand, Audit, Forget, Keep, OptOut, Remember, Restored, Tick, UtilitySaid
 from edge.model.records import Compliance, EventStep
 from edge.model.site import Broker, Site, Utility
@@ -303,6 +304,18 @@ def test_a_server_that_has_gone_mad_is_bounded() -> None:
     assert utility.limit_w(1) == 42_000
     utility.says(limited(30, id="first", modificationDateTime="2026-07-01T11:00:00Z"))
     assert utility.limit_w(1) == 30_000
+
+
+def test_events_that_repeat_by_the_second_do_not_hold_up_a_tick() -> None:
+    """Seconds that repeat for ever, in many events: what is looked at is bounded, the limit exact."""
+    utility = Depot()
+    for n in range(40):
+        utility.says(limited([90, 10 + n], length="PT1S", duration="P9999Y", id=f"e{n}"))
+        utility.says(priced([1, 2], intervalPeriod={"start": T0_TEXT, "duration": "PT1S"}, duration="P9999Y"))
+    assert [utility.limit_w(second / 60) for second in (600, 601)] == [90_000, 10_000]
+    assert utility.limit_w(10, trusted=False) == 10_000
+    assert len(ahead(utility.state, T0, T0 + 36 * 60 * MIN)) <= CLAIMS_MAX
+    assert len(prices(utility.state, T0, T0 + 36 * 60 * MIN)) <= CLAIMS_MAX
 
 
 def test_what_is_written_down_of_it_is_bounded_too() -> None:
