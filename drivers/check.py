@@ -9,7 +9,6 @@ from functools import partial
 
 from drivers.condition import Condition
 from drivers.quirks import SEQUENCES
-from drivers.reading import inputs
 from drivers.table import BadTable, Step, Table
 from edge.model.quantities import BY_KEY
 
@@ -44,7 +43,7 @@ def _names(bad: Bad, table: Table) -> None:
     known = {p.key for p in table.points} | {d.key for d in table.derived}
     once = {p.key for p in table.points if p.group.every == "once"}
     for d in table.derived:
-        if inputs(d) <= once:
+        if d.inputs <= once:
             once.add(d.key)
 
     def all_known(row: str, what: Iterable[str]) -> None:

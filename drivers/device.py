@@ -113,7 +113,8 @@ class Device:
         if self.table.connectors.count and isinstance(count, int) and count < self.connector:
             raise NotRecognised(self.table.name, f"connector {self.connector}", f"{count} connectors")
         self._absent = {at.placed.point.row for at in self._locate(replies) if at.is_refused(replies)}
-        self._known = found.values
+        cyclic = self.table.cyclic
+        self._known = {k: v for k, v in found.values.items() if k not in cyclic}
         self._changed()
         self.recognised = True
         return _public(found.values)
@@ -275,9 +276,7 @@ class Device:
             raise NotAllowed(f"{self.table.name} is a {self.table.kind}: it has no setpoint")
         lawful = self.lawful(current_ma)
         steps = control.set if lawful else control.pause
-        if lawful and not (
-            control.resume_unless and control.resume_unless.holds({**self._known, **(seen or {})})
-        ):
+        if lawful and not (control.resume_unless and control.resume_unless.holds(seen or {})):
             steps += control.resume
         return self._writes(steps, current_ma=lawful, seen=seen or {})
 

@@ -192,7 +192,7 @@ def _value(point: Point, raw: registers.Raw, factor: Fraction) -> Value | None:
 def _derive(one: Derived, found: Values) -> Value | None:
     """Make a quantity of others; None if they do not say."""
     values = found.all()
-    if not any(name in found.values or name in found.refused for name in inputs(one)):
+    if not any(name in found.values or name in found.refused for name in one.inputs):
         return None
     if one.sum:
         parts = [values.get(key) for key in one.sum]
@@ -209,12 +209,6 @@ def _derive(one: Derived, found: Values) -> Value | None:
             return None if unknown else value
         unknown = unknown or holds is None
     return None if unknown else one.otherwise
-
-
-def inputs(one: Derived) -> set[str]:
-    """Return the keys that a derived quantity is made of."""
-    names = {*one.sum, *one.join, *(name for pair in one.volts_amps for name in pair)}
-    return names.union(*(c.names for c, _ in one.rules))
 
 
 def _watts(pairs: list[tuple[Value | None, Value | None]]) -> int | None:

@@ -95,10 +95,10 @@ def _text(kind: Type, words: Words) -> str | None:
         return data.hex(":")
     if kind.name == "strlo":
         data = b"".join(data[n + 1 : n + 2] + data[n : n + 1] for n in range(0, len(data), 2))
-    if kind.name in ("chr", "utf16"):  # devices that do this use the low byte alone
-        data = data[1::2]
     if kind.name == "chr":
-        data = data[:1]
+        data = data[1:2]
+    if kind.name == "utf16" and not any(data[0::2]):
+        data = data[1::2]  # else two letters a register after all: firmware differs (Vestel)
     if not data.strip(b"\xff"):
         return None
     letters = data.split(b"\0", 1)[0] if data[:1] != b"\0" else data.lstrip(b"\0")  # left padded

@@ -275,6 +275,12 @@ class Derived(msgspec.Struct, frozen=True):
     volts_amps: tuple[tuple[str, str], ...] = ()
     join: tuple[str, ...] = ()
 
+    @property
+    def inputs(self) -> set[str]:
+        """The keys that it is made of."""
+        names = {*self.sum, *self.join, *(name for pair in self.volts_amps for name in pair)}
+        return names.union(*(c.names for c, _ in self.rules))
+
 
 class Caveat(msgspec.Struct, frozen=True):
     """A known problem or a doubt, and where it was seen."""
@@ -314,6 +320,15 @@ class Table(msgspec.Struct, frozen=True):
     derived: tuple[Derived, ...] = ()
     exceptions: dict[int, str] = {}
     caveats: tuple[Caveat, ...] = ()
+
+    @property
+    def cyclic(self) -> set[str]:
+        """The keys that polls give, by rows or by what is derived from them: never old knowledge."""
+        found = {p.key for p in self.points if p.group.every != "once"}
+        for d in self.derived:
+            if d.inputs & found:
+                found.add(d.key)
+        return found
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -163,6 +163,20 @@ def test_need_07_resume_is_left_out_where_it_charges_already() -> None:
     assert len(device.set_current(16_000)) == 2, "not known: written"
 
 
+def test_what_was_so_at_recognition_is_no_reading_later() -> None:
+    device = charger(
+        RELEASE,
+        'zero = "refused"\nset = [["current", "current"]]\npause = [["release", 0]]\n'
+        'resume = [["release", 1]]\nresume_unless = "charging == 1"',
+        more=rows('[5, "u16", "x_state"]')
+        + '[derive.charging]\nrules = [["x_state == 3", 1]]\notherwise = 0\n',
+        known={9005: (3,)},
+        once='[9005, "u16", "x_state"]',
+    )
+    assert len(device.set_current(16_000)) == 2, "it charged when it was recognised, perhaps not now"
+    assert "charging" not in device.decode({Read(1, "holding", 5, 1): 2}), "refused now: not known now"
+
+
 KEEP = '[100, "u16", "current", "0.1 A", {function = 6, accepts = "0, 6..32"}], [300, "u16", "life", "", {function = 6, accepts = "0..65535"}]'
 
 
