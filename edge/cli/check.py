@@ -72,13 +72,16 @@ def _tell(found: Examined) -> None:
         for node in found.proof:
             print(_line(node))
     if found.site is None:
-        count = len(found.problems)
-        print(f"{found.path}: refused, {count} problem{'s' if count != 1 else ''}", file=sys.stderr)
+        print(f"{found.path}: refused, {_count(len(found.problems), 'problem')}", file=sys.stderr)
     else:
         site = found.site
         print(
             f"{found.path}: {len(site.chargers)} chargers, {len(site.meters)} meters: fallback currents fit"
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _line(node: NodeProof) -> str:
