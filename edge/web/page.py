@@ -142,8 +142,14 @@ def _site(status: Status, fields: Fields) -> Markup:
 
 
 def _swatch(kind: str) -> Markup:
+    if kind == "flowing":
+        return h(
+            "svg",
+            {"class": "swatch", "width": "12", "height": "16", "aria-hidden": "true"},
+            _flowing({"x": "6"}),
+        )
     fill = "url(#hatch)" if kind == "other" else None
-    width = {"limit": "3", "installed": "1", "flowing": "6"}.get(kind, "100%")
+    width = {"limit": "3", "installed": "1"}.get(kind, "100%")
     bar = h("rect", {"class": kind, "fill": fill, "width": width, "height": "100%"})
     return h(
         "svg", {"class": f"swatch {kind}-swatch", "width": "18", "height": "12", "aria-hidden": "true"}, bar
@@ -207,10 +213,15 @@ def _bar(p: int, key: str, fields: Fields) -> Markup:
             rect("charge", None, x=f"{key}.charge.x", width=f"{key}.charge.width"),
             rect("installed", None, x=f"{key}.installed"),
             rect("limit", None, x=f"{key}.limit"),
-            rect("flowing", None, x=f"{key}.flowing"),
+            _flowing({"x": fields[f"{key}.flowing"], "data-live-at": f"x:{key}.flowing"}),
         ),
         numbers,
     )
+
+
+def _flowing(place: dict[str, str | None]) -> Markup:
+    """Return the mark of what is measured: it points at its place on the bar."""
+    return h("svg", {"class": "flowing", **place}, h("path", {"d": "M0 8l5 8h-10z"}))
 
 
 def _chip(charger: ChargerStatus, fields: Fields) -> Markup:

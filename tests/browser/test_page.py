@@ -184,6 +184,21 @@ def test_a_violation_and_a_silent_meter_cannot_be_overlooked(served: Served, ope
     assert "meter silent" in text_of(page, ".node[data-state=silent] .node-words")
 
 
+def test_what_is_measured_above_the_limit_is_shown_and_said(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    is_live(page)
+    made = record(served.site, 3)
+    flowing = (70_000, 40_000, 30_000)
+    nodes = [msgspec.structs.replace(n, flowing_ma=flowing) if n.id == "panel-b" else n for n in made.nodes]
+    served.feed(msgspec.structs.replace(made, nodes=nodes), 3)
+    shows(page, ".node[data-state=over] .node-words", "L1 above the limit: charging goes down")
+    panel = page.locator(".node").nth(2)
+    assert "measured 70 · 40 · 30 A" in panel.inner_text()
+    bar, mark = (panel.locator(f"{s} >> nth=1").bounding_box() for s in (".bar", ".flowing path"))
+    middle = mark["x"] + mark["width"] / 2
+    assert (middle - bar["x"]) / bar["width"] == pytest.approx(40 / (63 * 1.1), abs=0.01)
+
+
 def test_names_from_outside_stay_text(served: Served, open_page: Open) -> None:
     evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     made = record(served.site, 25)
@@ -202,21 +217,22 @@ def test_names_from_outside_stay_text(served: Served, open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("bays", [6, 60])
-@pytest.mark.parametrize("width", [320, 360, 768, 1024, 1440])
-def test_nothing_is_wider_than_the_screen(open_page: Open, width: int, bays: int) -> None:
+def test_nothing_is_wider_than_the_screen(open_page: Open, bays: int) -> None:
     depot = Served(site(bays))
     try:
         depot.tick(25)
-        page = open_page(depot, width=width)
+        page = open_page(depot)
         is_live(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for selector in (".card", ".node", "header", ".amps", ".card dd"):
-            wide = page.evaluate(
-                "s => [...document.querySelectorAll(s)].filter(e => e.scrollWidth > e.clientWidth + 1"
-                " && getComputedStyle(e).display !== 'inline').length",
-                selector,
-            )
-            assert wide == 0, selector
+        for width in (320, 360, 768, 1024, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+            for selector in (".card", ".node", "header", ".amps", ".card dd", ".card dt"):
+                wide = page.evaluate(
+                    "s => [...document.querySelectorAll(s)].filter(e => e.scrollWidth > e.clientWidth + 1"
+                    " && getComputedStyle(e).display !== 'inline').length",
+                    selector,
+                )
+                assert wide == 0, (width, selector)
     finally:
         depot.close()
 
@@ -238,9 +254,15 @@ def axe_source() -> str:
     return (Path(axe.__file__).parent / "axe.min.js").read_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("moment", ["live", "lost"])
+@pytest.mark.parametrize(
+    ("width", "scheme", "moment"),
+    [
+        (360, "light", "live"),
+        (360, "dark", "lost"),
+        (1440, "light", "lost"),
+        (1440, "dark", "live"),
+    ],
+)
 def test_axe_finds_nothing(served: Served, open_page: Open, width: int, scheme: str, moment: str) -> None:
     """WCAG 2.2 A and AA, as far as a machine can tell: axe-core's rules."""
     served.tick(25)

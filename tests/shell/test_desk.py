@@ -84,6 +84,32 @@ def test_a_silent_meter_is_the_reason_below_it_and_nowhere_else(rig: Rig) -> Non
     assert silent.words == "meter silent: counted with its highest plausible load"
 
 
+@pytest.mark.parametrize(
+    ("state", "granted_ma", "asked_ma", "kind", "state_words"),
+    [
+        ("A", 0, 0, "free", "no vehicle"),
+        ("B", 0, 0, "waiting", "vehicle connected"),
+        ("B", 0, 16_000, "paused", "connected, paused"),
+        ("B", 8_000, 16_000, "waiting", "connected, not charging"),
+        ("C", 8_000, 16_000, "charging", "charging"),
+        ("C", 0, 16_000, "paused", "told to pause"),
+        ("D", 8_000, 16_000, "charging", "charging, ventilation on"),
+        ("E", 0, 0, "fault", "pilot fault"),
+        ("F", 0, 0, "fault", "charger not available"),
+        ("X", 0, 0, "fault", "state unknown"),
+    ],
+)
+def test_states_in_the_words_of_the_yard(
+    rig: Rig, state: str, granted_ma: int, asked_ma: int, kind: str, state_words: str
+) -> None:
+    made = record(rig.site, 0)
+    changes = {"state": state, "granted_ma": granted_ma, "asked_ma": asked_ma}
+    chargers = [msgspec.structs.replace(c, **changes) if c.id == "bay-1" else c for c in made.chargers]
+    rig.desk.noted(msgspec.structs.replace(made, chargers=chargers))
+    shown = rig.desk.status().chargers[0]
+    assert (shown.kind, shown.state_words) == (kind, state_words)
+
+
 def test_a_subscriber_gets_every_tick_and_a_late_one_the_newest() -> None:
     async def story() -> tuple[list[int], list[int]]:
         rig = Rig()
