@@ -455,6 +455,20 @@ def test_an_interval_begins_at_its_start_and_not_at_the_tick_that_sees_it() -> N
     assert row.measured_ms == 60_000  # from the first tick in it to the first after it
 
 
+def test_a_limit_that_comes_late_is_measured_from_its_receipt() -> None:
+    utility = Depot()
+    utility.says(limited(42), 30)
+    utility.tick(30 + 0.5 / 60, 60_000)
+    utility.tick(30 + 1.5 / 60, 40_000)
+    utility.tick(60)
+    (row,) = utility.rows
+    assert (row.start_wall_ms, row.end_wall_ms, row.complied_after_ms) == (
+        T0 + 30 * MIN,
+        T0 + 60 * MIN,
+        1_500,
+    )
+
+
 def test_what_was_never_within_the_limit_says_so() -> None:
     utility = Depot()
     utility.says(limited(42, length="PT1M"))
