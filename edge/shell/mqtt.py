@@ -38,6 +38,9 @@ BACK_OFF_S = (1, 30)
 SESSION_EXPIRY_S = 7 * 24 * 3600  # how long the broker keeps what we have missed (MQTT 5)
 IN_FLIGHT = 16  # paho does not mind the broker's Receive Maximum; Mosquitto's is 20
 WAITING = 1_000
+# What the broker may send before we acknowledge.  The daemon does so once a second, after the disk has it:
+# a limit must not wait long behind a day of retained prices.
+UNACKNOWLEDGED = 64
 MAX_PACKET_BYTES = 2 << 20  # twice the largest event; MQTT 5 brokers then drop what is larger
 PUBACK_S = 30
 
@@ -342,7 +345,7 @@ def _connect_arguments(broker: Broker) -> dict[str, Any]:
     if broker.protocol == "5":
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        properties.ReceiveMaximum = IN_FLIGHT
+        properties.ReceiveMaximum = UNACKNOWLEDGED
         properties.MaximumPacketSize = MAX_PACKET_BYTES
         arguments |= {"clean_start": False, "properties": properties}
     return arguments
