@@ -17,6 +17,7 @@ enum {
     PHASES = 3,
     L1 = 1, L2 = 2, L3 = 4,
     LEVEL_BITS = 20,
+    TURNS_MAX = 3 * (LEVEL_BITS + 30) + 5,  /* each third halves, of up to 2^30 mA in levels */
 };
 
 /* What is known of the level at which a branch becomes full. */
@@ -487,6 +488,7 @@ static int64_t full_between(const struct lb_site *site, const struct lb_work *wo
                             int32_t n, struct view *view, int64_t fits, int64_t breaks)
 {
     for (int turn = 0;; turn++) {
+        assert(turn < TURNS_MAX);
         int64_t sure = surely_fits(&site->node[n], view, fits);
         int64_t on = sure;
         if (sure == view->next) {

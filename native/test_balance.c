@@ -310,6 +310,20 @@ static void test_a_full_phase_stops_those_on_it_only(void)
     EXPECT_IS(grants.used_ma[0][2], 25);
 }
 
+static void test_the_nearest_node_and_first_phase_are_named(void)
+{
+    one_node(10, 10, 10, 0);
+    int32_t panel = add_node(&site, 0, LB_NO_LIMIT, 10, 10, 0);
+    add_charger(&site, panel, 7, 6, 32, 1);
+    add_charger(&site, 0, 7, 6, 32, 1);
+    solve(__LINE__);
+    EXPECT(grants.why[0] == LB_HELD && grants.node[0] == panel && grants.phase[0] == 1);
+    EXPECT(grants.why[1] == LB_NO_MINIMUM && grants.node[1] == 0 && grants.phase[1] == 0);
+    site.node[panel].limit_ma[0] = 10;
+    solve(__LINE__);
+    EXPECT(grants.node[0] == panel && grants.phase[0] == 0);
+}
+
 static void test_a_full_panel_leaves_the_rest_to_others(void)
 {
     one_node(60, 60, 60, 0);
@@ -659,6 +673,7 @@ int main(int argc, char **argv)
     test_weights_share_in_proportion();
     test_unequal_steps_leave_nothing_unused();
     test_a_full_phase_stops_those_on_it_only();
+    test_the_nearest_node_and_first_phase_are_named();
     test_a_full_panel_leaves_the_rest_to_others();
     test_phasor_sums();
     test_a_phasor_node_gives_more_than_an_arithmetic_one();
