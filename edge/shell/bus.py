@@ -167,9 +167,7 @@ class Master:
     def _choose(self, now_ms: int) -> tuple[tuple[Task, Member] | None, int]:
         """Return the most urgent task that is ready, or None and when to choose again."""
         ready: tuple[Task, Member] | None = None
-        look: tuple[Task, Member] | None = (
-            None  # for a lost device, which may take the line's time for nothing
-        )
+        look: tuple[Task, Member] | None = None  # for a lost device: may take the line's time for nothing
         next_ms = now_ms + self.cycle_ms
         reduced_ms = 0  # a reduction that its device's pacing still holds back is due then
         for member in self.members.values():

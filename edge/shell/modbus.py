@@ -35,6 +35,9 @@ SILENT_UNTIL_CLOSED = 3
 # time was under way before its question.
 FASTEST_SHARE = 0.95
 
+# So many answers too early and never one in time: the port is not a line that takes its time.
+EARLY_UNTIL_NO_LINE = 3
+
 EXCEPTIONS = {
     1: "illegal function",
     2: "illegal data address",
@@ -166,6 +169,7 @@ class Wire:
         self._open: _Open | None = None
         self._transaction = 0
         self._silent_in_a_row = 0
+        self._timely, self._early = False, 0  # answers that a real line could have carried, or not
         self._last_byte_at = 0.0
         self._quiet_until = 0.0
         self._owed: dict[int, float] = {}  # unit -> until when its late answer may still come
@@ -330,16 +334,23 @@ class Wire:
     def _answered(self, asked: _Open, found: Found, answers: bytes, now: float) -> None:
         chars = len(asked.frame) + self.framing.chars(len(found.answer))
         if self.physical and now < asked.sent_at + chars * self._char_s * FASTEST_SHARE:
-            # It was under way before the question was.
-            asked.counts.errors += 1
-            asked.buffer = answers[found.used :]
+            self._too_early(asked, answers[found.used :])
             return
+        self._timely = True
         asked.counts.errors += found.strays
         asked.counts.answer_ms = round((now - asked.sent_at) * 1000)
         self._silent_in_a_row = 0
         self._end(asked, found)
         if len(answers) > found.used:
             self._unasked(answers[found.used :], now)
+
+    def _too_early(self, asked: _Open, rest: bytes) -> None:
+        """Drop an answer that was under way before its question; if all are, this is no real line."""
+        asked.counts.errors += 1
+        asked.buffer = rest
+        self._early += 1
+        if not self._timely and self._early >= EARLY_UNTIL_NO_LINE:
+            self.physical = False  # a device that is itself the USB adapter, for which a baud rate is a word
 
     def _without_echo(self, asked: _Open) -> bytes | None:
         """Return what came without our own question, or None while only that has come."""

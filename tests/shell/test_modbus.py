@@ -259,6 +259,23 @@ def test_an_answer_faster_than_the_line_was_not_meant_for_us():
         run(story)
 
 
+def test_a_port_that_is_no_line_is_found_out():
+    """A device with a USB port of its own answers at once, whatever baud rate was set."""
+    with PtyLine({1: Device(dict(VALUES))}) as line:
+
+        async def story():
+            wire = serial_line(Line("a", line.port, baud=1200), physical=True)
+            await wire.open()
+            for _ in range(3):
+                with pytest.raises(Silent):
+                    await wire.ask(TEN, 50)
+            for _ in range(3):
+                assert await wire.ask(TEN, 1000) == (100, 101)
+            wire.close()
+
+        run(story)
+
+
 def test_an_echo_is_not_taken_for_the_answer_of_a_dead_device():
     """An adapter that echoes makes function 6 look answered; reads find the adapter out."""
     with PtyLine({1: Device(dict(VALUES))}, echo=True) as line:
