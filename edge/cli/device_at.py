@@ -16,7 +16,8 @@ from edge.cli import CallError
 from edge.model.quantities import BY_KEY
 from edge.model.site import Charger, Line, Meter, Site
 from edge.shell import buses, ports
-from edge.shell.modbus import Garbage, Refused, Silent, Unplugged, Wire
+from edge.shell.modbus import Wire
+from edge.shell.outcome import Garbage, Refused, Silent, Unplugged
 from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
 from edge.shell.visit import Visit
 

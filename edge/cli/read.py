@@ -9,7 +9,7 @@ from drivers.wire import Read, Reply
 from edge.cli import device_at
 from edge.cli.device_at import NoAnswer, Target, shown
 from edge.model.quantities import BY_KEY
-from edge.shell.modbus import EXCEPTIONS
+from edge.shell.outcome import EXCEPTIONS
 from edge.shell.visit import Look, Visit
 
 EPILOG = """\

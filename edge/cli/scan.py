@@ -12,7 +12,7 @@ from drivers.table import Table
 from edge.cli import CallError
 from edge.model.site import Line
 from edge.shell import buses, ports, scan
-from edge.shell.modbus import Unplugged
+from edge.shell.outcome import Unplugged
 from edge.shell.scan import Match, Seen, Setting
 from edge.shell.sitewords import BAUDS, FORMATS
 

@@ -12,7 +12,7 @@ from edge.cli import device_at
 from edge.cli.device_at import NoAnswer, shown
 from edge.model.quantities import BY_KEY
 from edge.shell.framewords import say, spaced
-from edge.shell.modbus import Garbage, Silent
+from edge.shell.outcome import Garbage, Silent
 from edge.shell.visit import Visit
 
 EPILOG = """\

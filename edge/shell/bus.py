@@ -32,7 +32,8 @@ from edge.shell.member import (
     Task,
     Told,
 )
-from edge.shell.modbus import Garbage, Refused, Silent, Unplugged, Wire, WireError
+from edge.shell.modbus import Wire
+from edge.shell.outcome import Garbage, Refused, Silent, Unplugged, WireError
 
 log = logging.getLogger(__name__)
 

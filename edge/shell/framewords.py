@@ -6,7 +6,7 @@ Source: Modbus Application Protocol V1.1b3, §6 and §7.
 import struct
 
 from edge.shell.framing import BITS, READS, Framing
-from edge.shell.modbus import EXCEPTIONS
+from edge.shell.outcome import EXCEPTIONS
 
 NAMES = {
     1: "coils", 2: "discrete inputs", 3: "holding registers", 4: "input registers",

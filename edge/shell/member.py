@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from drivers.device import Device, Supervision
 from drivers.wire import Read, Reply, Write
-from edge.shell.modbus import Counts
+from edge.shell.outcome import Counts
 
 # So many failures in a row, and the device is lost.
 LOST_AFTER = 3

@@ -21,6 +21,7 @@ from typing import Any
 from drivers.wire import Read, Words
 from edge.shell import framing as fr
 from edge.shell.framing import Found, Framing, OutOfStep, Question
+from edge.shell.outcome import Counts, Garbage, Refused, Silent, Unplugged, WireError
 
 CONNECT_S = 2.0
 
@@ -38,65 +39,8 @@ FASTEST_SHARE = 0.95
 # So many answers too early and never one in time: the port is not a line that takes its time.
 EARLY_UNTIL_NO_LINE = 3
 
-EXCEPTIONS = {
-    1: "illegal function",
-    2: "illegal data address",
-    3: "illegal data value",
-    4: "device failure",
-    5: "acknowledged, not done yet",
-    6: "device busy",
-    8: "memory parity error",
-    10: "gateway path unavailable",
-    11: "gateway target did not answer",
-}
-
 # (direction "→" or "←", seconds on the loop's clock, bytes): what `depot trace` shows.
 Tap = Callable[[str, float, bytes], None]
-
-
-class WireError(Exception):
-    """The question was not answered.  Its text is for people."""
-
-
-class Silent(WireError):
-    """Nothing came in time."""
-
-
-class Garbage(WireError):
-    """Something came that is not the answer."""
-
-
-class Unplugged(WireError):
-    """There is no port or connection, or it went away."""
-
-
-class Refused(WireError):
-    """The device answered with a Modbus exception."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"refused: {code} {EXCEPTIONS.get(code, 'exception of the maker')}")
-        self.code = code
-
-
-@dataclass(slots=True)
-class Counts:
-    """The line's quality as one device sees it; its keys are quantities line_*."""
-
-    requests: int = 0
-    timeouts: int = 0
-    errors: int = 0
-    refusals: int = 0
-    answer_ms: int = 0
-
-    def values(self) -> dict[str, int | str]:
-        """Return the counts as quantities of a reading."""
-        return {
-            "line_requests": self.requests,
-            "line_timeouts": self.timeouts,
-            "line_errors": self.errors,
-            "line_refusals": self.refusals,
-            "line_answer_ms": self.answer_ms,
-        }
 
 
 @dataclass(slots=True)

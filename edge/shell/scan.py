@@ -14,7 +14,8 @@ from drivers import library
 from drivers.device import Device, NotRecognised
 from drivers.table import Table
 from drivers.wire import Read, Reply
-from edge.shell.modbus import Counts, Garbage, Refused, Silent, Unplugged, Wire
+from edge.shell.modbus import Wire
+from edge.shell.outcome import Counts, Garbage, Refused, Silent, Unplugged
 
 # What a unit is asked to see whether it is there: any device answers or refuses one of the two.
 KNOCKS = (("holding", 0, 2), ("input", 0, 2))

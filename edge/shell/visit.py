@@ -10,7 +10,8 @@ from typing import NamedTuple
 from drivers.device import Device, NotAllowed
 from drivers.wire import Read, Reply, Write
 from edge.shell.bus import THINK_SERIAL_MS, THINK_TCP_MS
-from edge.shell.modbus import Counts, Garbage, Refused, Silent, Wire
+from edge.shell.modbus import Wire
+from edge.shell.outcome import Counts, Garbage, Refused, Silent
 
 
 class Look(NamedTuple):

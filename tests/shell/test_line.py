@@ -10,7 +10,7 @@ import pytest
 
 from drivers.wire import Read
 from edge.model.site import Line
-from edge.shell.modbus import Refused, Silent
+from edge.shell.outcome import Refused, Silent
 from edge.shell.ports import serial_line
 from edge.sim.line import PacedLine
 from tests.fakes.liars import crc16

@@ -11,7 +11,8 @@ import pytest
 
 from drivers.wire import Read, Write
 from edge.model.site import Line
-from edge.shell.modbus import Counts, Garbage, Refused, Silent, Unplugged, Wire
+from edge.shell.modbus import Wire
+from edge.shell.outcome import Counts, Garbage, Refused, Silent, Unplugged
 from edge.shell.ports import serial_line, tcp
 from tests.fakes import liars
 from tests.fakes.liars import Device, PtyLine, TcpHost

@@ -11,7 +11,7 @@ import pytest
 
 from drivers.wire import Read
 from edge.model.site import Line
-from edge.shell.modbus import Counts, WireError
+from edge.shell.outcome import Counts, WireError
 from edge.shell.ports import serial_line, tcp
 from tests.fakes import liars
 from tests.fakes.liars import Device, PtyLine, TcpHost

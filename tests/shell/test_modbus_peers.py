@@ -13,7 +13,8 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.wire import Read, Write
 from edge.model.site import Line
-from edge.shell.modbus import Refused, Wire
+from edge.shell.modbus import Wire
+from edge.shell.outcome import Refused
 from edge.shell.ports import serial_line, tcp
 from edge.sim.line import PacedLine
 
