@@ -59,8 +59,10 @@ test-packages:
 # The C core alone: compilers, sanitizers, both ARMs, coverage; then the long ones (native/README.md).
 native-test:
 	$(MAKE) -C native test coverage
+	$(MAKE) -C native -f plan.mk test
 fuzz mutants prove:
 	$(MAKE) -C native $@
+	test $@ != fuzz || $(MAKE) -C native -f plan.mk fuzz
 
 lint: test-venv
 	$(BIN)/ruff check edge drivers native tests setup.py

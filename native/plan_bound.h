@@ -41,10 +41,25 @@ static inline double sum_below(const float *restrict q, int32_t padded, float mo
     return sum;
 }
 
+/* The least of q that is at least `low`; `high` if none is below that. */
+static inline float least_from(const float *restrict q, int32_t padded, float low, float high)
+{
+    float part[LANES];
+    for (int32_t l = 0; l < LANES; l++) { part[l] = high; }
+    for (int32_t t = 0; t < padded; t += LANES) {
+        for (int32_t l = 0; l < LANES; l++) {
+            float from = q[t + l] >= low ? q[t + l] : high;
+            part[l] = from < part[l] ? from : part[l];
+        }
+    }
+    for (int32_t l = 1; l < LANES; l++) { part[0] = part[l] < part[0] ? part[l] : part[0]; }
+    return part[0];
+}
+
 /* The price, at most `high`, below which no more than `slots` of q lie: bisection, then the next of q. */
 static inline float threshold(const float *q, int32_t padded, float slots, float low, float high)
 {
-    float below, next = high;
+    float below;
     sum_below(q, padded, high, &below);
     if (below <= slots) { return high; }
     for (int32_t pass = 0; pass < 22; pass++) {
@@ -52,8 +67,7 @@ static inline float threshold(const float *q, int32_t padded, float slots, float
         sum_below(q, padded, middle, &below);
         if (below > slots) { high = middle; } else { low = middle; }
     }
-    for (int32_t t = 0; t < padded; t++) { next = q[t] >= low && q[t] < next ? q[t] : next; }
-    return next;
+    return least_from(q, padded, low, high);
 }
 
 /* What the limits take off: the sum of price times limit over all lines. */
@@ -82,17 +96,15 @@ WIDE static double vehicles_least(struct state *s)
     float *restrict q = s->scratch;
     double total = 0, cheapest = 0;
     for (int32_t t = 0; t < s->slots; t++) {
-        cheapest = fmax(cheapest, fabs((double)s->money[t]));
+        cheapest = larger(cheapest, fabs((double)s->money[t]));
     }
     for (int32_t i = 0; i < s->car_count; i++) {
         const struct car *car = &s->cars[i];
         int32_t n = car->len, padded = (n + LANES - 1) / LANES * LANES, depth = 0;
         for (int32_t k = 0; k < car->taps; k++) { depth += s->lines[car->line[k]].depth + 3; }
-        float least = INFINITY, below;
         reduced_prices(s, car, q);
-        for (int32_t t = 0; t < n; t++) { least = q[t] < least ? q[t] : least; }
         for (int32_t t = n; t < padded; t++) { q[t] = 1e30F; }
-        if (least >= car->worth) { least = car->worth; }
+        float below, least = least_from(q, padded, -INFINITY, car->worth);
         float margin = threshold(q, padded, car->need / car->top, least, car->worth);
         /* Prices about the margin are sums of terms no larger than this.  With q off by at most a
          * hair, take m a hair below: then what is exactly below m is counted. */

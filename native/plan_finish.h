@@ -156,7 +156,7 @@ static void account(struct state *s, const double *amps, double *energy_wh,
         total += short_wh / 1000 * c->unmet_per_kwh;
     }
     peak = site[0];
-    for (int32_t t = 1; t < s->slots; t++) { peak = fmax(peak, site[t]); }
+    for (int32_t t = 1; t < s->slots; t++) { peak = larger(peak, site[t]); }
     total += p->demand_per_kw * fmax(0, peak - p->already_kw);
     answer->objective = total;
     answer->peak_kw = peak;

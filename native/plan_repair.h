@@ -183,7 +183,7 @@ WIDE static double cost_of(const struct state *s, const float *x, double *peak)
     const float *site = s->flow;
     for (int32_t t = 0; t < s->slots; t++) {
         total += (double)s->money[t] * (double)site[t];
-        high = fmax(high, (double)site[t] - (double)s->cap[t]);
+        high = larger(high, (double)site[t] - (double)s->cap[t]);
     }
     for (int32_t i = 0; i < s->car_count; i++) {
         const struct car *car = &s->cars[i];

@@ -304,7 +304,7 @@ static void make_costs(struct state *s)
     for (int32_t t = 0; t < s->slots; t++) {
         double late = p->earliness_per_kwh_h * s->hours * t;
         s->money[t] = (float)((p->price_per_kwh[t] + late) * s->hours);
-        s->floor_kw = fmax(s->floor_kw, p->base_w[t] / 1000);
+        s->floor_kw = larger(s->floor_kw, p->base_w[t] / 1000);
     }
     s->demand = p->demand_per_kw;
     s->constant += s->demand * (s->floor_kw - p->already_kw);
@@ -398,8 +398,8 @@ static void guess_weight(struct state *s)
 static void close_shut_lines(struct state *s)
 {
     double high = 1;
-    for (int32_t t = 0; t < s->slots; t++) { high = fmax(high, fabs((double)s->money[t])); }
-    for (int32_t i = 0; i < s->car_count; i++) { high = fmax(high, (double)s->cars[i].worth); }
+    for (int32_t t = 0; t < s->slots; t++) { high = larger(high, fabs((double)s->money[t])); }
+    for (int32_t i = 0; i < s->car_count; i++) { high = larger(high, (double)s->cars[i].worth); }
     float price = (float)(1e4 * high);
     for (int32_t i = 1; i < s->line_count; i++) {
         const float *cap = row_of(s->cap, s, i);

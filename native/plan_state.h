@@ -179,6 +179,10 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
     return used;
 }
 
+/* The larger of two, in plain comparisons: gcc 12 for arm64 (Debian 12) breaks off with an internal
+ * error where it vectorises a running fmax() over values that were single precision. */
+static inline double larger(double a, double b) { return a > b ? a : b; }
+
 static inline float *row_of(float *rows, const struct state *s, int32_t row)
 {
     return rows + (ptrdiff_t)row * s->stride;

@@ -1,0 +1,220 @@
+/* test_plan.c -- the planner under test, in C alone, so that it also runs under the sanitizers
+ * and cross-compiled.
+ *
+ *     test_plan [--seed N] [--problems N] [FILE...]    FILE: an input of the fuzzer
+ *
+ * Prints the seed first.  Expected values stand as formulas beside the call.
+ */
+#include "plan_case.h"
+
+#include <inttypes.h>  /* PRIu64 */
+#include <stdio.h>     /* printf, FILE */
+
+static struct plan_case problem;
+static struct plan_answer answer;
+static int checks;
+static int failures;
+
+static void expect(bool ok, const char *words, int line, double found)
+{
+    checks++;
+    if (ok) { return; }
+    failures++;
+    printf("line %d: %s (found %.9g)\n", line, words, found);
+}
+
+#define EXPECT_IS(found, wanted) \
+    expect((found) == (wanted), #found " == " #wanted, __LINE__, (double)(found))
+#define EXPECT_NEAR(found, wanted, most)                                                  \
+    expect(fabs((found) - (wanted)) <= (most), #found " is near " #wanted, __LINE__, (found))
+
+/* One three-phase bay of 22.08 kW on a site, four hours at 0.2, 0.1, 0.3 and 0.4. */
+static void one_bay(void)
+{
+    static const double price[] = { 0.2, 0.1, 0.3, 0.4 };
+    memset(&problem, 0, sizeof problem);
+    problem.problem = (struct pl_problem){
+        .slot_s = 3600, .slots = 4, .node_count = 1, .charger_count = 1,
+        .price_per_kwh = problem.price, .base_w = problem.base_w, .nodes = problem.node,
+        .chargers = problem.charger, .limits_ma = problem.limits_ma,
+        .limits_w = problem.limits_w };
+    memcpy(problem.price, price, sizeof price);
+    problem.node[0] = (struct pl_node){ .parent = -1, .limit_ma_at = -1, .limit_w_at = -1 };
+    problem.charger[0] = (struct pl_charger){
+        .phases = 7, .to_slot = 4, .min_ma = 6000, .max_ma = 32000, .w_per_a = 690,
+        .energy_wh = 10000, .unmet_per_kwh = 5 };
+}
+
+static void solve(int line, double wanted)
+{
+    memset(&answer, 0, sizeof answer);
+    int result = solve_case(&problem, 2000, &answer);
+    expect(result == PL_OK, "solved", line, result);
+    const char *words = broken_promise(&problem.problem, &answer);
+    expect(words == NULL, words == NULL ? "" : words, line, 0);
+    double hair = 3e-4 * (1 + fabs(wanted));
+    expect(fabs(answer.sums.objective - wanted) <= hair, "cost", line, answer.sums.objective);
+    expect(fabs(answer.sums.lower_bound - wanted) <= hair, "bound", line, answer.sums.lower_bound);
+}
+
+static void test_known_answers(void)
+{
+    one_bay();
+    solve(__LINE__, 10 * 0.1);
+    EXPECT_NEAR(answer.amps[1], 10000 / 690.0, 1e-4);
+    EXPECT_NEAR(answer.energy_wh[0], 10000, 0.01);
+
+    problem.charger[0].energy_wh = 30000;                      /* 22.08 kWh at 0.1, the rest at 0.2 */
+    solve(__LINE__, 22.08 * 0.1 + (30 - 22.08) * 0.2);
+
+    one_bay();
+    problem.node[0].limit_w_at = 0;                            /* 2 kW for four hours */
+    problem.limits_w[0] = 2000;
+    solve(__LINE__, 2 * (0.2 + 0.1 + 0.3 + 0.4) + 2 * 5);
+
+    one_bay();
+    problem.node[0].limit_ma_at = 0;                           /* nothing on L2 */
+    problem.limits_ma[0] = problem.limits_ma[2] = PL_NO_LIMIT;
+    solve(__LINE__, 10 * 5);
+
+    one_bay();
+    problem.problem.demand_per_kw = 100;                       /* even is best */
+    problem.charger[0].unmet_per_kwh = 500;
+    solve(__LINE__, 100 * 2.5 + 2.5 * (0.2 + 0.1 + 0.3 + 0.4));
+
+    one_bay();
+    problem.price[3] = -1;                                     /* paid, but for 10 kWh only */
+    solve(__LINE__, -10);
+
+    one_bay();
+    problem.charger[0].unmet_per_kwh = 0.05;                   /* not worth it */
+    solve(__LINE__, 10 * 0.05);
+
+    one_bay();
+    problem.problem.lawful = 1;                                /* 6 A is 4.14 kW: on in two slots */
+    problem.node[0].limit_w_at = 0;
+    problem.limits_w[0] = 5000;
+    solve(__LINE__, 5 * 0.1 + 5 * 0.2);
+}
+
+static void test_line_to_line(void)
+{
+    /* 20 A between L1 and L2, 20 A between L1 and L3: 34.64 A in L1 by phasor, 40 A by magnitude. */
+    for (int32_t phasor = 0; phasor < 2; phasor++) {
+        one_bay();
+        problem.problem.charger_count = 2;
+        problem.charger[1] = problem.charger[0];
+        for (int32_t i = 0; i < 2; i++) {
+            problem.charger[i].phases = i == 0 ? 3 : 5;
+            problem.charger[i].w_per_a = 208;
+            problem.charger[i].energy_wh = 1e6;
+        }
+        problem.node[0].phasor = phasor;
+        problem.node[0].limit_ma_at = 0;
+        problem.limits_ma[0] = 34642;
+        problem.limits_ma[1] = problem.limits_ma[2] = PL_NO_LIMIT;
+        double each = phasor ? 34.642 / sqrt(3) : 34.642 / 2;
+        double kwh = 2 * each * 0.208;
+        solve(__LINE__, (2000 - 4 * kwh) * 5 + kwh * (0.2 + 0.1 + 0.3 + 0.4));
+    }
+}
+
+static void test_refusals(void)
+{
+    one_bay();
+    int64_t bytes = pl_bytes(&problem.problem);
+    char *block = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
+    if (block == NULL) { abort(); }
+    EXPECT_IS(pl_begin(&problem.problem, block, bytes - 1), PL_E_MEMORY);
+    EXPECT_IS(pl_begin(&problem.problem, block + 1, bytes), PL_E_MEMORY);
+    EXPECT_IS(pl_begin(&problem.problem, block, bytes), PL_OK);
+    free(block);
+    problem.problem.slots = PL_SLOTS_MAX + 1;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_COUNT);
+    one_bay();
+    problem.problem.charger_count = -1;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_COUNT);
+    one_bay();
+    problem.node[0].parent = 0;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_ORDER);
+    one_bay();
+    problem.charger[0].node = 1;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_ORDER);
+    one_bay();
+    problem.charger[0].phases = 0;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_PHASES);
+    one_bay();
+    problem.charger[0].to_slot = 5;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_WINDOW);
+    one_bay();
+    problem.price[2] = NAN;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_RANGE);
+    one_bay();
+    problem.charger[0].energy_wh = INFINITY;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_RANGE);
+    one_bay();
+    problem.node[0].limit_ma_step = 1;
+    EXPECT_IS(pl_bytes(&problem.problem), PL_E_RANGE);
+}
+
+static uint64_t dice;
+
+static uint8_t roll(void)
+{
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^= dice << 17;
+    return (uint8_t)(dice >> 32);
+}
+
+static void check_bytes(const uint8_t *data, size_t size, int32_t iterations, const char *name)
+{
+    case_of_bytes(data, size, &problem);
+    int result = solve_case(&problem, iterations, &answer);
+    checks++;
+    if (result != PL_OK) { return; }
+    const char *words = broken_promise(&problem.problem, &answer);
+    if (words == NULL) { return; }
+    failures++;
+    printf("%s: %s\n", name, words);
+}
+
+static void test_random(int64_t problems)
+{
+    static uint8_t data[1024];
+    for (int64_t n = 0; n < problems; n++) {
+        for (size_t i = 0; i < sizeof data; i++) { data[i] = roll(); }
+        check_bytes(data, sizeof data, n % 4 == 0 ? 0 : 300, "random");
+    }
+}
+
+static void test_file(const char *name)
+{
+    static uint8_t data[4096];
+    FILE *file = fopen(name, "rb");
+    if (file == NULL) { failures++; printf("%s: cannot be read\n", name); return; }
+    size_t size = fread(data, 1, sizeof data, file);
+    fclose(file);
+    if (size > 0) { check_bytes(data + 1, size - 1, 20 * data[0], name); }
+}
+
+int main(int argc, char **argv)
+{
+    int64_t problems = 2000;
+    int first = 1;
+    dice = 20260101;
+    while (first + 1 < argc && argv[first][0] == '-') {
+        uint64_t value = strtoull(argv[first + 1], NULL, 10);
+        if (strcmp(argv[first], "--seed") == 0) { dice = value | 1; }
+        if (strcmp(argv[first], "--problems") == 0) { problems = (int64_t)value; }
+        first += 2;
+    }
+    printf("seed %" PRIu64 "\n", dice);
+    test_known_answers();
+    test_line_to_line();
+    test_refusals();
+    test_random(problems);
+    for (int i = first; i < argc; i++) { test_file(argv[i]); }
+    printf("%d checks, %d failures\n", checks, failures);
+    return failures == 0 ? 0 : 1;
+}
