@@ -176,6 +176,39 @@ def test_a_schedule_of_limits_with_a_gap() -> None:
     assert [utility.limit_w(m) for m in (0, 15, 30, 45, 60)] == [10_000, 20_000, None, 30_000, None]
 
 
+def test_of_several_limits_that_cannot_share_an_interval_the_lowest_holds() -> None:
+    event = limited(0, length="P9999Y")
+    event["intervals"][0]["payloads"][0]["values"] = [50, 30, 40]
+    utility = Depot()
+    utility.says(event)
+    assert utility.limit_w(1) == 30_000
+
+
+def test_what_is_ahead_is_only_what_touches_the_time() -> None:
+    utility = Depot()
+    utility.says(limited([40, 30, 20], length="PT10M"))
+    utility.says(limited(35, 10, "P9999Y", id="endless"))
+    told = ahead(utility.state, T0 + 10 * MIN, T0 + 20 * MIN)
+    assert [(e.event_id, e.limit_w) for e in told] == [("e", 30_000)]
+    told = ahead(utility.state, T0 + 60 * MIN, T0 + 61 * MIN)
+    assert [(e.event_id, e.limit_w, e.to_wall_ms) for e in told] == [("endless", 35_000, None)]
+
+
+def test_deleting_one_event_leaves_the_others_alone() -> None:
+    utility = Depot()
+    utility.says(limited(42, id="stays"))
+    utility.says(limited(30, id="goes"))
+    now = tick(-40)
+    utility._fold(opted(utility.state, OptOut(now.at_ms, now.wall_ms, "elsewhere", "x")))
+    utility.tick(0, 20_000)
+    utility.says({"id": "goes"}, 10, "u/delete")
+    assert utility.limit_w(10) == 42_000
+    assert set(utility.state.opted_out) == {"elsewhere"}
+    utility.tick(10, 20_000)
+    utility.tick(60, 20_000)
+    assert [(row.event_id, row.start_wall_ms) for row in utility.rows] == [("goes", T0), ("stays", T0)]
+
+
 def test_an_update_takes_effect_at_once_and_a_delete_ends_it() -> None:
     utility = Depot()
     utility.says(limited(42))
@@ -370,6 +403,14 @@ def test_the_later_modification_wins_among_prices_of_equal_priority() -> None:
     assert [p.price_micro for p in prices(utility.state, T0, T0 + 120 * MIN)] == [300_000, 300_000]
 
 
+def test_of_prices_without_any_difference_the_later_received_wins() -> None:
+    utility = Depot()
+    utility.says(priced([0.1], id="b"), -50)
+    utility.says(priced([0.2], id="a"), -40)
+    utility.says(priced([0.3], id="c"), -45)
+    assert [p.price_micro for p in prices(utility.state, T0, T0 + MIN)] == [200_000]
+
+
 def test_a_price_per_mwh() -> None:
     utility = Depot()
     utility.says(priced([152.5], payloadDescriptors=[{"payloadType": "PRICE", "units": "MWh"}]))
@@ -399,6 +440,7 @@ def test_the_life_of_an_event() -> None:
     for minutes in (60 * 25, 60 * 26):
         utility.tick(minutes)
     assert utility.steps == [("e", "received"), ("e", "active"), ("e", "unmeasured"), ("e", "done")]
+    assert "interval 0: no measurement of the site" in causes(utility.commands)
     assert [c for c in utility.commands if isinstance(c, Forget)] == [Forget("e")]
     assert not utility.state.known and not utility.state.measures
 
@@ -637,6 +679,26 @@ def test_a_limit_that_came_without_a_clock_ends_by_the_utilitys_own_time() -> No
     assert utility.limit_w(69, trusted=False) == 42_000  # it may have begun only now
     assert utility.limit_w(71, trusted=False) is None
     assert limit(utility.state, tick(1)) is not None
+
+
+def test_a_later_word_of_the_utility_tells_that_an_earlier_limit_is_over() -> None:
+    utility = Depot.__new__(Depot)
+    utility.state, utility.commands = State(), []
+    utility.tick(0, trusted=False)
+    utility.says(limited(42, 0, modificationDateTime=clock(-10)), 0)
+    utility.says(limited(30, 500, id="later", modificationDateTime=clock(60)), 1)
+    assert utility.limit_w(2, trusted=False) == 30_000
+    utility.says({"id": "later"}, 3, "u/delete")
+    assert utility.limit_w(4, trusted=False) is None
+
+
+def test_now_of_before_a_restart_without_a_clock() -> None:
+    utility = Depot()
+    utility.says(limited(42, intervalPeriod={"start": "0001-01-01", "duration": "PT30M"}), 5)
+    again = back(utility, 20, T0 + 10 * MIN)
+    assert again.limit_w(20, trusted=False) == 42_000
+    assert again.limit_w(44, trusted=False) == 42_000
+    assert again.limit_w(46, trusted=False) is None  # 26 min after the last heartbeat: beyond 35 min
 
 
 def test_now_without_a_clock_is_put_right_when_it_is_set() -> None:
