@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from drivers import library
 from edge.core.controller import Controller
 from edge.model.flow import Event, Identified, Lost, Noted, Reading, SetCurrent, Tick
-from edge.model.site import Site
+from edge.model.site import Address, Charger, Line, Meter, Node, Site
 from edge.shell import buses
 from edge.shell.clock import Clock
 from edge.shell.sitefile import load
@@ -138,6 +139,39 @@ def test_the_core_on_real_wires_breaks_nothing(site: Site) -> None:
     assert all(c.told is not None for c in wired.depot.chargers.values())
     assert sum(c.energy_wh for c in wired.depot.chargers.values()) > 5
     assert {e.device for e in wired.events if isinstance(e, Lost)} == set()
+
+
+def every_family(folder: Path) -> Site:
+    """Draw a site with one device of every family, each on a host or line of its own."""
+    nodes = [Node("main", None, (200_000,) * 3, other_max_ma=(60_000,) * 3)]
+    meters, chargers, lines = [], [], []
+    ports = iter(free_ports(len(library.names())))
+    for n, name in enumerate(library.names()):
+        table = library.load(name)
+        way = table.transports[0]
+        at = Address(unit=way.unit, tcp=f"127.0.0.1:{next(ports)}")
+        if way.type != "tcp":
+            framing = "ascii" if way.type == "ascii" else "rtu"
+            lines.append(Line(f"line-{n}", str(folder / name), way.baud, way.format, framing))
+            at = Address(unit=way.unit, line=f"line-{n}")
+        if table.kind == "meter":
+            nodes.append(Node(f"node-{n}", "main", (63_000,) * 3, other_max_ma=(10_000,) * 3, meter=name))
+            meters.append(Meter(name, name, at))
+        else:
+            chargers.append(Charger(name, "main", name, at, max_ma=16_000))
+    return Site("all", "all", "UTC", tuple(nodes), tuple(meters), tuple(chargers), tuple(lines))
+
+
+def test_every_family_is_recognised_and_read_on_real_wires(tmp_path: Path) -> None:
+    """TCP, RTU and ASCII, each line at its own rate; KEBA takes its time."""
+    site = every_family(tmp_path)
+    wired = Wired(site, seed=1, core=False)
+    asyncio.run(wired.run(9))
+    found = {e.device for e in wired.events if isinstance(e, Identified)}
+    read = {e.device for e in wired.events if isinstance(e, Reading)}
+    assert found == set(library.names())
+    assert read == set(library.names())
+    assert [e for e in wired.events if isinstance(e, Lost)] == []
 
 
 # -- the daemon, from outside ------------------------------------------------------------------------------

@@ -8,12 +8,15 @@ a clock.  `look()` is the truth of a moment, for the recorder and the checker.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from drivers.library import UnknownDriver
+from drivers.table import BadTable
 from edge.model.site import Charger as SiteCharger
 from edge.model.site import Meter as SiteMeter
 from edge.model.site import Site
+from edge.sim import families
 from edge.sim.arrivals import arrivals, sample
 from edge.sim.charger import Charger, Told
-from edge.sim.families import CHARGERS, METERS, RegisterUnit
+from edge.sim.families import RegisterUnit
 from edge.sim.families.alfen_eve import STATION_UNIT, AlfenSocket, AlfenStation
 from edge.sim.grid import Amps, Grid, of_device, on_site
 from edge.sim.meter import Meter
@@ -92,23 +95,27 @@ class Depot:
 
     def __post_init__(self) -> None:
         self.grid = Grid(self.site.nodes, float(self.site.voltage_v), self.seed)
-        self.chargers = {c.id: _charger(c) for c in self.site.chargers}
-        self.meters = {m.id: self._meter(m.id) for m in self.site.meters}
+        self.chargers = {c.id: self._charger(c) for c in self.site.chargers}
+        self.meters = {m.id: self._meter(m) for m in self.site.meters}
         stays = sample()
         self._bays = [
             _Bay(c.node, self.chargers[c.id], arrivals(c.id, n, self.seed, stays))
             for n, c in enumerate(self.site.chargers)
         ]
 
-    def _meter(self, meter_id: str) -> Meter:
-        m = next(m for m in self.site.meters if m.id == meter_id)
-        node = next((n.id for n in self.site.nodes if n.meter == m.id), None)
+    def _charger(self, drawn: SiteCharger) -> Charger:
+        try:
+            return families.charger(drawn)
+        except (UnknownDriver, BadTable) as error:
+            raise CannotSimulate(f"charger {drawn.id}: {error}") from None
+
+    def _meter(self, drawn: SiteMeter) -> Meter:
+        node = next((n.id for n in self.site.nodes if n.meter == drawn.id), None)
         if node is None:
-            raise CannotSimulate(f"meter {m.id}: no [[node]] has meter = {m.id!r}")
-        if m.driver not in METERS:
-            raise CannotSimulate(f"meter {m.id}: no twin of {m.driver!r}; there is {', '.join(METERS)}")
-        family = METERS[m.driver]
-        return Meter(m.id, node, m.phases, family.sample_ms, m.ratio, family.class_pct, self.seed)
+            raise CannotSimulate(f"meter {drawn.id}: no [[node]] has meter = {drawn.id!r}")
+        if not families.served(drawn.driver):
+            raise CannotSimulate(f"meter {drawn.id}: there is no driver {drawn.driver!r}")
+        return families.meter(drawn, node, self.seed)
 
     # -- time -----------------------------------------------------------------------------------------
 
@@ -196,33 +203,25 @@ class Depot:
         tcp: dict[str, dict[int, RegisterUnit]] = {}
         lines: dict[str, dict[int, RegisterUnit]] = {}
         devices: list[SiteMeter | SiteCharger] = [*self.site.meters, *self.site.chargers]
-        for device in devices:
-            at = device.at
-            units = tcp.setdefault(at.tcp, {}) if at.tcp else lines.setdefault(at.line, {})
-            if at.unit in units:
-                raise CannotSimulate(f"device {device.id}: unit {at.unit} is taken at {at.tcp or at.line}")
-            units[at.unit] = self._unit(device.id)
+        for drawn in devices:
+            at = drawn.at
+            units = tcp.setdefault(families.port_of(drawn), {}) if at.tcp else lines.setdefault(at.line, {})
+            for number, unit in families.units_of(drawn, self.device(drawn.id)).items():
+                if number not in units:
+                    units[number] = unit
+                    continue
+                try:
+                    units[number].join(unit)
+                except ValueError:
+                    where = at.tcp or at.line
+                    raise CannotSimulate(f"device {drawn.id}: unit {number} is taken at {where}") from None
         for units in tcp.values():
-            sockets = [u.device for u in units.values() if isinstance(u.device, AlfenSocket)]
+            sockets = [d for u in units.values() for d in u.devices if isinstance(d, AlfenSocket)]
             if sockets and STATION_UNIT not in units:
                 station = AlfenStation(sockets)
-                units[STATION_UNIT] = RegisterUnit(station, station.registers())
+                units[STATION_UNIT] = RegisterUnit([station], station.registers())
         return tcp, lines
-
-    def _unit(self, device_id: str) -> RegisterUnit:
-        if device_id in self.meters:
-            meter = self.meters[device_id]
-            driver = next(m.driver for m in self.site.meters if m.id == device_id)
-            return RegisterUnit(meter, METERS[driver].registers(meter))
-        charger = self.chargers[device_id]
-        return RegisterUnit(charger, charger.registers())
 
     def device(self, device_id: str) -> Charger | Meter:
         """Return a charger or meter by its id.  Raises KeyError."""
         return self.chargers[device_id] if device_id in self.chargers else self.meters[device_id]
-
-
-def _charger(c: SiteCharger) -> Charger:
-    if c.driver not in CHARGERS:
-        raise CannotSimulate(f"charger {c.id}: no twin of {c.driver!r}; there is {', '.join(CHARGERS)}")
-    return CHARGERS[c.driver](c)

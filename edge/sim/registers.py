@@ -12,9 +12,9 @@ import functools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-Table = Literal["holding", "input"]
+Table = Literal["holding", "input", "coil", "discrete"]
 Words = tuple[int, ...]
 
 # Modbus exception codes.  Source: Modbus Application Protocol V1.1b3, section 7.
@@ -80,14 +80,31 @@ def float_from(words: Words) -> float:
     return value
 
 
+class NoAnswer(Exception):
+    """The unit does not answer this request at all."""
+
+
 @dataclass(frozen=True)
 class Field:
-    """One value in the map.  write: what a write of exactly these words does; None is read-only."""
+    """One value that can be read."""
 
     address: int
     length: int
     read: Callable[[], Words]
-    write: Callable[[Words], None] | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a write of exactly these words does.  functions: the codes that do it; none for any."""
+
+    address: int
+    length: int
+    write: Callable[[Words], None]
+    functions: tuple[int, ...] = ()
+
+
+def _per_table() -> dict[Table, dict[int, Any]]:
+    return {"holding": {}, "input": {}, "coil": {}, "discrete": {}}
 
 
 @dataclass
@@ -95,13 +112,18 @@ class Registers:
     """The map of one unit.
 
     gap: what an address without a field reads as; None refuses it with exception 2.
+    inside: only gaps between fields read as `gap`; a read must begin and end in a field.
     even: Eastron meters refuse an odd number of registers.  per_read: the most that one request may ask.
+    single: a request must be for exactly one field (KEBA).
     """
 
     gap: int | None = None
+    inside: bool = False
     even: bool = False
+    single: bool = False
     per_read: int = 125
-    fields: dict[Table, dict[int, Field]] = field(default_factory=lambda: {"holding": {}, "input": {}})
+    fields: dict[Table, dict[int, Field]] = field(default_factory=_per_table)
+    actions: dict[Table, dict[int, Action]] = field(default_factory=_per_table)
 
     def add(
         self,
@@ -111,11 +133,18 @@ class Registers:
         write: Callable[[Words], None] | None = None,
     ) -> None:
         """Put a value at `address`; its length is that of what it reads now."""
-        row = Field(address, len(read()), read, write)
+        row = Field(address, len(read()), read)
         for at in range(address, address + row.length):
             if at in self.fields[table]:
                 raise ValueError(f"{table} {at} has two fields")
             self.fields[table][at] = row
+        if write is not None:
+            self.act(table, Action(address, row.length, write))
+
+    def act(self, table: Table, action: Action) -> None:
+        """Let a write do something."""
+        for at in range(action.address, action.address + action.length):
+            self.actions[table][at] = action
 
     def add_three(self, table: Table, address: int, read: Callable[[int], Words]) -> None:
         """Put the values of L1, L2 and L3 one after the other from `address`; read gets 0, 1, 2."""
@@ -127,6 +156,11 @@ class Registers:
         if not 1 <= count <= self.per_read or (self.even and count % 2):
             raise Refused(ILLEGAL_VALUE)
         rows, seen = self.fields[table], dict[int, Words]()
+        first, last = rows.get(address), rows.get(address + count - 1)
+        if self.single and not (first and first.address == address and first.length == count):
+            raise Refused(ILLEGAL_ADDRESS)
+        if self.inside and not (first and last):
+            raise Refused(ILLEGAL_ADDRESS)
         words: list[int] = []
         for at in range(address, address + count):
             row = rows.get(at)
@@ -140,17 +174,24 @@ class Registers:
             words.append(seen[row.address][at - row.address])
         return tuple(words)
 
-    def write(self, table: Table, address: int, words: Words) -> None:
-        """Do what the write does: first all of it is checked for place, then each field acts in order."""
-        at, end, todo = address, address + len(words), list[tuple[Field, Words]]()
+    def write(self, table: Table, address: int, words: Words, function: int) -> None:
+        """Do what the write does: first all of it is checked for place, then each action in order."""
+        at, end, todo = address, address + len(words), list[tuple[Action, Words]]()
         while at < end:
-            row = self.fields[table].get(at)
-            if row is None or row.write is None:
+            row = self.actions[table].get(at)
+            if row is None:
                 raise Refused(ILLEGAL_ADDRESS)
+            if row.functions and function not in row.functions:
+                raise Refused(ILLEGAL_FUNCTION)
             if row.address != at or at + row.length > end:
                 raise Refused(ILLEGAL_VALUE)
             todo.append((row, words[at - address : at - address + row.length]))
             at += row.length
         for row, value in todo:
-            assert row.write is not None
             row.write(value)
+
+    def take_in(self, other: "Registers") -> None:
+        """Add what another map has and this one has not: two connectors under one unit."""
+        for table in self.fields:
+            self.fields[table] = {**other.fields[table], **self.fields[table]}
+            self.actions[table] = {**other.actions[table], **self.actions[table]}

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from edge.model.site import Line
 from edge.sim.depot import CannotSimulate
+from edge.sim.families import RegisterUnit
 from edge.sim.line import PacedLine
-from edge.sim.modbus import RtuFrames, TcpFrames, Unit
+from edge.sim.modbus import AsciiFrames, RtuFrames, TcpFrames, Unit
 
 
 class TcpServer:
@@ -71,9 +72,13 @@ class LineServer:
     lock: held while a unit is asked, so that no physics step comes in between.
     """
 
-    def __init__(self, line: Line, units: Mapping[int, Unit], lock: threading.Lock) -> None:
+    def __init__(self, line: Line, units: Mapping[int, RegisterUnit], lock: threading.Lock) -> None:
         self.line = line
-        self.frames = RtuFrames(units)
+        self.frames: RtuFrames | AsciiFrames = RtuFrames(units)
+        if line.framing == "ascii":
+            start = {n: unit.ascii_start for n, unit in units.items()}
+            sleepy = frozenset(n for n, unit in units.items() if unit.sleepy)
+            self.frames = AsciiFrames(units, start, sleepy)
         self.where = ""
         self._lock = lock
         self._link: Path | None = None

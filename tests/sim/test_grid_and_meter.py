@@ -135,9 +135,9 @@ def test_the_neutral_carries_what_does_not_cancel():
 @pytest.mark.parametrize(
     ("meters", "chargers", "says"),
     [
-        ((Meter("m", "no_such", AT),), (), "meter m: no twin of 'no_such'"),
+        ((Meter("m", "no_such", AT),), (), "meter m: there is no driver 'no_such'"),
         ((Meter("x", "janitza_umg604", AT),), (), "meter x: no .*meter = 'x'"),
-        ((), (Charger("c", "main", "no_such", AT),), "charger c: no twin of 'no_such'"),
+        ((), (Charger("c", "main", "no_such", AT),), "charger c: there is no driver 'no_such'"),
     ],
 )
 def test_what_cannot_be_simulated_is_said_by_name(meters, chargers, says):

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from edge.sim.modbus import RtuFrames, TcpFrames, crc16, reply_pdu
+from edge.sim.modbus import AsciiFrames, RtuFrames, TcpFrames, bits_of, crc16, packed_bits, reply_pdu
 from edge.sim.registers import Refused, Registers, f32, f64, s16, text, u16, u32, u64
 
 
@@ -32,8 +32,8 @@ class Echo:
     def read(self, table, address, count):
         return self.registers.read(table, address, count)
 
-    def write(self, table, address, words):
-        self.registers.write(table, address, words)
+    def write(self, table, address, words, function):
+        self.registers.write(table, address, words, function)
 
 
 @pytest.mark.parametrize(
@@ -155,3 +155,27 @@ def test_tcp_answers_every_pipelined_request_in_order(step):
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n", tcp(1, 1, "")[:5] + b"\x00" * 9])
 def test_tcp_gives_up_a_connection_that_speaks_something_else(garbage):
     assert TcpFrames({1: Echo()}).take(garbage) == (b"", False)
+
+
+def test_ascii_frames_as_the_specification_writes_them():
+    # Source: Serial Line V1.02, 2.5.2.1 and 6.2.1: ":" hex LRC CR LF.  0x01+0x03+0+0+0+0x01 = 0x05 → FB
+    frames = AsciiFrames({1: Echo()}, {}, frozenset())
+    assert frames.take(b":0103000000") == []
+    assert frames.take(b"01FB\r\n") == [(1, b":0103020007F3\r\n")]
+    assert frames.take(b":010300000001FA\r\n:ZZ\r\n") == []
+    assert frames.garbled == 2
+    assert len(frames.take(b"noise:010300000001FB\r\n")) == 1
+
+
+def test_a_sleepy_unit_answers_the_second_time_with_its_own_sign():
+    frames = AsciiFrames({1: Echo()}, {1: ">"}, frozenset({1}))
+    request = b":010300000001FB\r\n"
+    assert frames.take(request) == []
+    assert frames.take(request) == [(1, b">0103020007F3\r\n")]
+    assert frames.take(request) == []
+
+
+def test_bits_are_packed_lowest_first():
+    # Source: Application Protocol V1.1b3, 6.1: coils 27–20 as CD hex
+    assert packed_bits((1, 0, 1, 1, 0, 0, 1, 1, 1)) == b"\xcd\x01"
+    assert bits_of(b"\xcd\x01", 9) == (1, 0, 1, 1, 0, 0, 1, 1, 1)

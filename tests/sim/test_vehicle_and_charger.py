@@ -132,7 +132,7 @@ def test_alfen_applies_its_safe_current_until_the_first_write_and_after_the_vali
     registers = charger.registers()
     assert registers.read("holding", 1206, 2) == f32(10.0)
     assert registers.read("holding", 1214, 1) == (0,)
-    registers.write("holding", 1210, f32(16.0))
+    registers.write("holding", 1210, f32(16.0), 16)
     run(charger, 29.9)
     assert registers.read("holding", 1206, 2) == f32(16.0)
     assert registers.read("holding", 1208, 2) == (0, 0)  # 0.1 s is left: whole seconds
@@ -144,14 +144,14 @@ def test_alfen_applies_its_safe_current_until_the_first_write_and_after_the_vali
 def test_alfen_wants_both_words_of_the_setpoint_and_a_number():
     registers = alfen().registers()
     with pytest.raises(Refused) as half:
-        registers.write("holding", 1210, (0x4180,))
+        registers.write("holding", 1210, (0x4180,), 16)
     assert half.value.code == 3
     with pytest.raises(Refused):
-        registers.write("holding", 1210, f32(float("nan")))
+        registers.write("holding", 1210, f32(float("nan")), 16)
     with pytest.raises(Refused):
-        registers.write("holding", 1215, (2,))
+        registers.write("holding", 1215, (2,), 16)
     with pytest.raises(Refused) as readonly:
-        registers.write("holding", 1212, f32(32.0))
+        registers.write("holding", 1212, f32(32.0), 16)
     assert readonly.value.code == 2
 
 
@@ -173,8 +173,8 @@ def test_alfen_bytes():
 def test_heidelberg_falls_back_after_silence_and_any_request_feeds_it():
     charger = heidelberg()
     registers = charger.registers()
-    registers.write("holding", 262, (80,))  # 8.0 A
-    registers.write("holding", 261, (160,))
+    registers.write("holding", 262, (80,), 16)  # 8.0 A
+    registers.write("holding", 261, (160,), 16)
     charger.plug(Vehicle("v", 10**6, 10**7, max_a=16.0, follows=1.0))
     for now in live(charger, 40):
         if now % 5_000 == 0:
@@ -191,7 +191,7 @@ def test_heidelberg_falls_back_after_silence_and_any_request_feeds_it():
 def test_heidelberg_with_failsafe_zero_shows_an_error_and_offers_nothing():
     charger = heidelberg()
     registers = charger.registers()
-    registers.write("holding", 261, (160,))
+    registers.write("holding", 261, (160,), 16)
     charger.plug(Vehicle("v", 10**6, 10**7))
     run(charger, 15.2)
     assert charger.applied_a() == 0.0
@@ -202,7 +202,7 @@ def test_heidelberg_forgets_its_settings_at_power_on():
     charger = heidelberg()
     registers = charger.registers()
     for address, value in ((257, 30_000), (258, 4), (261, 60), (262, 60)):
-        registers.write("holding", address, (value,))
+        registers.write("holding", address, (value,), 16)
     charger.power_cycle()
     assert [registers.read("holding", a, 1)[0] for a in (257, 258, 261, 262)] == [15_000, 0, 0, 0]
 
@@ -211,14 +211,14 @@ def test_heidelberg_forgets_its_settings_at_power_on():
 def test_heidelberg_takes_zero_or_six_to_sixteen_amps(tenths):
     registers = heidelberg().registers()
     with pytest.raises(Refused):
-        registers.write("holding", 261, (tenths,))
-    registers.write("holding", 261, (60,))
+        registers.write("holding", 261, (tenths,), 16)
+    registers.write("holding", 261, (60,), 16)
 
 
 def test_heidelberg_bytes():
     charger = heidelberg()
     registers = charger.registers()
-    registers.write("holding", 261, (60,))
+    registers.write("holding", 261, (60,), 16)
     charger.plug(Vehicle("v", 10**6, 10**7, max_a=16.0, follows=1.0))
     run(charger, 10)
     # layout, state C2, 6.0 A three times, 28.4 °C, 230 V three times, unlocked, 4140 VA
@@ -233,6 +233,6 @@ def test_heidelberg_sleeps_while_nothing_is_plugged_in_unless_told_not_to():
     charger.plug(Vehicle("v", 10**6, 10**7))
     assert not charger.silent
     awake = heidelberg()
-    awake.registers().write("holding", 258, (4,))
+    awake.registers().write("holding", 258, (4,), 16)
     run(awake, 700)
     assert not awake.silent
