@@ -29,10 +29,11 @@ class Bench:
         self.charger = table.kind != "meter"
         load, metered = (40_000,) * 3, "" if self.charger else "d"
         nodes = (Node("main", None, (100_000,) * 3, other_max_ma=load, meter=metered),)
+        phases = (0, 1, 2) if "current_l2_ma" in table.keys else (0,)
         charger = Charger("d", "main", name, AT, max_ma=16_000, fallback_ma=8_000)
         site = Site(
             "s", "s", "UTC", nodes,
-            meters=() if self.charger else (Meter("d", name, AT),),
+            meters=() if self.charger else (Meter("d", name, AT, phases),),
             chargers=(charger,) if self.charger else (),
         )  # fmt: skip
         self.depot = Depot(site, traffic=False)

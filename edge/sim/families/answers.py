@@ -13,6 +13,9 @@ from drivers.table import Derived, Table
 Value = int | str
 TRIED_MAX = 40_000
 
+# What a ratio register shows for a ratio of 1, where that is not 1: DTSU666 counts tenths.
+ONE = {("chint_dtsu666", "x_pt"): 10}
+
 # How much it matters that a derived quantity comes out right, where not all can.
 WEIGHTS = {"state": 100, "plugged": 20, "charging": 20, "available": 10}
 
@@ -59,7 +62,14 @@ class Answers:
         asked = [c for d in self.rules for c, _ in d.rules] + list(table.expect)
         asked += [c for c, _ in table.words_if]
         self.names = sorted({name for c in asked for name in c.names} & own)
-        self.tried = {name: candidates(_about(name, asked)) for name in self.names}
+        ratios = {name for p in table.points for name in p.times}
+        self.tried = {
+            name: [
+                *([ONE.get((table.name, name), 1)] if name in ratios else []),
+                *candidates(_about(name, asked)),
+            ]
+            for name in self.names
+        }
         self._found: dict[tuple[object, ...], dict[str, Value]] = {}
 
     def find(self, wanted: Mapping[str, Value], known: Mapping[str, Value]) -> dict[str, Value]:

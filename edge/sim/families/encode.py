@@ -4,6 +4,7 @@ Shares the names of types with drivers/registers.py and nothing else.
 """
 
 import struct
+from fractions import Fraction
 
 from edge.sim.registers import Words, words_of
 
@@ -14,7 +15,7 @@ SIZES = {
 TEXTS = ("str", "strlo", "utf16", "hex", "dotted", "chr", "mac")
 
 
-def number(kind: str, value: float, little: bool = False, swap: bool = False) -> Words:
+def number(kind: str, value: float | Fraction, little: bool = False, swap: bool = False) -> Words:
     """Encode a number; what does not fit is clipped, as an instrument would.
 
     little: the low word first.  swap: the two bytes of every register are swapped.
@@ -23,7 +24,7 @@ def number(kind: str, value: float, little: bool = False, swap: bool = False) ->
         return (int(bool(value)),)
     size = SIZES[kind]
     if kind in ("f32", "f64"):
-        data = struct.pack(">f" if kind == "f32" else ">d", value)
+        data = struct.pack(">f" if kind == "f32" else ">d", float(value))
     elif kind.startswith("bcd"):
         data = bytes.fromhex(str(min(round(value), 10 ** (4 * size) - 1)).zfill(4 * size))
     else:

@@ -18,6 +18,9 @@ from edge.sim.registers import Registers, Words
 
 Truth = Mapping[str, Value]
 
+# What a device is recognised by, beside its private registers: the twin says what the table expects.
+IDENTITY = {"manufacturer", "model", "serial", "firmware", "map_version", "connectors"}
+
 SUNSPEC_BASE = 40_000
 SUNSPEC_COMMON = 1
 SUNSPEC_LENGTHS = {1: 66, **dict.fromkeys(range(201, 205), 105), **dict.fromkeys(range(211, 215), 124)}
@@ -40,13 +43,14 @@ class Map:
         self.table, self.unit = table, unit
         self.offset = (connector - 1) * table.connectors.stride
         self._truth = truth
-        self.answers = Answers(table, known)
+        shown = set(known)
+        self.answers = Answers(table, shown | _beside(table, shown - IDENTITY))
         self.by_unit: dict[int, Registers] = {}
         self._bases, models = sunspec(table) if table.sequence == "sunspec" else ({}, {})
         for address, words in models.items():
             self._of(unit).add("holding", address, partial(_given, words))
         self._scales = {name: self._scale_factor(name) for name in {p.sf for p in table.points if p.sf}}
-        self._place(self._sorted(set(known)))
+        self._place(self._sorted(shown))
 
     def _of(self, unit: int) -> Registers:
         limits = self.table.limits
@@ -128,8 +132,8 @@ class Map:
             return "1.0" if point.key == "firmware" else "SIM"
         return next((text for text, answer in point.letters if answer == value), str(value))
 
-    def _raw(self, point: Point, values: Mapping[str, Value]) -> float:
-        """Return the count that the register shows."""
+    def _raw(self, point: Point, values: Mapping[str, Value]) -> Fraction | int:
+        """Return the count that the register shows, exactly: some are 64 bits long."""
         value = values.get(point.key)
         if point.codes:
             return next((low for (low, _), answer in point.codes if answer == value), point.codes[0][0][0])
@@ -141,7 +145,7 @@ class Map:
         for key in point.times:
             ratio = values.get(key, 1)
             factor *= ratio if isinstance(ratio, int) else 1
-        return float(value / factor)
+        return value / factor
 
     def _is_ratio(self, key: str) -> bool:
         return any(key in point.times for point in self.table.points)
@@ -159,6 +163,23 @@ class Map:
         largest = LARGEST.get(quantity.unit, 100_000) if quantity else 1
         most = 32_000 if point.type.count == 1 else 2**31
         return largest / point.factor / Fraction(10) ** exponent <= most
+
+
+def _beside(table: Table, shown: set[str]) -> set[str]:
+    """Return the private rows whose registers show something known: their value is not ours to choose."""
+
+    def place(point: Point) -> tuple[object, ...]:
+        group = point.group
+        return group.unit, group.space, group.models, point.address, point.type.count
+
+    taken = {place(p) for p in table.points if p.key in shown}
+    return {p.key for p in table.points if p.private and place(p) in taken and not p.mask}
+
+
+def known_of(table: Table, truth: Truth) -> set[str]:
+    """Return what a twin says of itself; what the table recognises it by has to be found."""
+    asked = {name for c in table.expect for name in c.names}
+    return set(truth) - (asked & IDENTITY)
 
 
 def _given(words: Words) -> Words:

@@ -17,7 +17,7 @@ from drivers.table import Setting, Step, Table
 from edge.model.site import Charger as SiteCharger
 from edge.sim.charger import Charger
 from edge.sim.families import encode
-from edge.sim.families.from_table import Map, Truth, nominal
+from edge.sim.families.from_table import Map, Truth, known_of, nominal
 from edge.sim.registers import ILLEGAL_VALUE, Action, NoAnswer, Refused, Registers, Words
 from edge.sim.registers import Table as Space
 
@@ -220,8 +220,7 @@ class TableCharger(Charger):
 
     def registers_by_unit(self) -> dict[int, Registers]:
         """Return its maps: its own unit's, and that of the station where it has one."""
-        asked = {name for c in self.table.expect for name in c.names}
-        known = self.truth().keys() - asked
+        known = known_of(self.table, self.truth())
         self.map = Map(
             self.table,
             self.site.at.unit,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from drivers.table import Table
-from edge.sim.families.from_table import Map, Truth, nominal
+from edge.sim.families.from_table import Map, Truth, known_of, nominal
 from edge.sim.meter import Meter
 from edge.sim.registers import Registers
 
@@ -43,8 +43,7 @@ def table_meter(table: Table, unit: int) -> Callable[[Meter], dict[int, Register
 
     def registers(meter: Meter) -> dict[int, Registers]:
         ratios = {"ct_ratio": 1, "pt_ratio": 1}
-        asked = {name for c in table.expect for name in (*c.names,)}
-        known = truth_of(meter, ratios).keys() - asked
+        known = known_of(table, truth_of(meter, ratios))
         return Map(
             table, unit, 1, known, lambda: {k: v for k, v in truth_of(meter, ratios).items() if k in known}
         ).by_unit
