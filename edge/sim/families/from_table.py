@@ -78,9 +78,10 @@ class Map:
 
     def _place(self, points: list[Point]) -> None:
         masked: dict[tuple[int, str, int], list[Point]] = {}
+        absent = {clause.name for c in self.table.expect for clause in c.clauses if clause.op == "refused"}
         for point in points:
             place = self._where(point)
-            if place is None:
+            if place is None or point.key in absent:
                 continue
             unit, address = place
             fields = self._of(unit).fields[point.group.space]

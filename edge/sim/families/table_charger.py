@@ -76,7 +76,7 @@ class TableCharger(Charger):
     @property
     def expired(self) -> bool:
         """Whether nothing has fed the watchdog for too long."""
-        if self.table.supervision.kind == "none":
+        if self.table.supervision.kind == "none" or self.table.supervision.fallback == "none":
             return False
         return self.now_ms - self.fed_at_ms > self.time_ms
 
