@@ -25,6 +25,7 @@ COMMANDS = {
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
     "uptime": "uptime per port and month",
+    "export": "records of a month as a table for other programs",
     "balance": "one sharing problem through the C core",
     "plan": "one planning problem through the C core",
     "bench": "the benchmarks, with machine, versions and peers measured in the same run",

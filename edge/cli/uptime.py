@@ -1,21 +1,15 @@
 """`depot uptime --month YYYY-MM`: uptime per port, per 23 CFR 680.116(b), from the store."""
 
 import argparse
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.cli import CallError, asking
+from edge.cli import asking, recorded
 from edge.report.uptime import METHOD, Figure, PortUptime, minutes
 from edge.shell import uptimes
-from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
-from edge.shell.statedir import STORE
-from edge.shell.store import Store
-from edge.shell.storefile import StoreTrouble
 
 EPILOG = """examples:
   depot uptime --month 2026-10
@@ -33,39 +27,20 @@ exit 0: done.  1: nothing is recorded of that month.  2: the call or a file is w
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
-    parser.add_argument("--month", required=True, metavar="YYYY-MM", help="the month to report on")
-    parser.add_argument("--store", type=Path, metavar="FILE", help=f"the store (default: {STORE} in --state)")
-    parser.add_argument("--site", type=Path, metavar="FILE", help="a site file, for its time zone")
-    asking.arguments(parser)
+    recorded.arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report.  Returns 0, or 1 where nothing is recorded of the month."""
-    path = args.store or args.state / STORE
-    try:
-        store = Store(path, read_only=True)
-        try:
-            timezone = _timezone(args.site, store)
-            until_wall_ms = int(store.meta("last_wall_ms") or 0)  # how far the records go
-            ports = uptimes.report(store, args.month, timezone, until_wall_ms)
-        finally:
-            store.close()
-    except (StoreTrouble, SiteRefused, SiteUnreadable) as error:
-        raise CallError(str(error)) from None
-    except ValueError as error:
-        raise CallError(f"uptime: {error}") from None
+    with recorded.store_of(args) as store:
+        timezone = recorded.timezone(args, store)
+        until_wall_ms = int(store.meta("last_wall_ms") or 0)  # how far the records go
+        ports = uptimes.report(store, args.month, timezone, until_wall_ms)
     if args.json:
-        print(json.dumps(_document(args.month, timezone, ports, until_wall_ms), indent=1))
+        asking.print_json(_document(args.month, timezone, ports, until_wall_ms))
     else:
         _tell(args.month, timezone, ports, until_wall_ms)
     return 0 if ports else 1
-
-
-def _timezone(site: Path | None, store: Store) -> str:
-    """Return the time zone by whose clock months end: of the site file, else of the store."""
-    if site is not None:
-        return load(site).timezone
-    return str(store.meta("timezone") or "UTC")
 
 
 def _document(month: str, timezone: str, ports: list[PortUptime], until_wall_ms: int) -> dict[str, Any]:
