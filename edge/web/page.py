@@ -233,7 +233,7 @@ def _chip(charger: ChargerStatus, fields: Fields) -> Markup:
             "a",
             {
                 "class": "chip",
-                "href": f"#{charger.id}",
+                "href": f"#at-{charger.id}",
                 "data-kind": fields[f"{key}.kind"],
                 "data-live-at": f"data-kind:{key}.kind",
             },
@@ -283,7 +283,7 @@ def _card(charger: ChargerStatus, fields: Fields) -> Markup:
         "article",
         {
             "class": "card",
-            "id": charger.id,
+            "id": f"at-{charger.id}",  # an installer may call a charger "day", and the page has one
             "data-kind": fields[f"{key}.kind"],
             "data-live-at": f"data-kind:{key}.kind",
         },

@@ -83,15 +83,15 @@ def test_the_day_shows_prices_with_values_the_event_and_now(served: Served, open
 def test_it_follows_every_tick(served: Served, open_page: Open) -> None:
     page = open_page(served)
     is_live(page)
-    assert text_of(page, "#bay-1 dd") == "16 A"
+    assert text_of(page, "#at-bay-1 dd") == "16 A"
     served.tick(25)
-    shows(page, "#bay-1 dd", "8 A")
+    shows(page, "#at-bay-1 dd", "8 A")
     assert text_of(page, "[data-live=time]") == "14:03:37"
     assert "peak save: at most 40.0 kW" in text_of(page, ".event-banner")
     shows(page, ".day-list", "holds now")  # the picture was fetched again
-    assert "main L2 is full: event peak save" in text_of(page, "#bay-1 .reason")
+    assert "main L2 is full: event peak save" in text_of(page, "#at-bay-1 .reason")
     served.tick(55)
-    shows(page, "#bay-1 dd", "16 A")
+    shows(page, "#at-bay-1 dd", "16 A")
     assert not page.locator(".event-banner").is_visible()
 
 
@@ -102,7 +102,7 @@ def test_a_page_that_missed_ticks_catches_up(served: Served, open_page: Open) ->
         served.tick(second)
     shows(page, "[data-live=time]", "14:04:11")
     fresh = open_page(served)
-    for key in ("#bay-3 dl", ".node:first-child .phase", ".sums", "#bay-1 .ready"):
+    for key in ("#at-bay-3 dl", ".node:first-child .phase", ".sums", "#at-bay-1 .ready"):
         assert text_of(page, key) == text_of(fresh, key)
 
 
@@ -126,7 +126,7 @@ def test_a_lost_connection_is_said_and_comes_back(served: Served, open_page: Ope
     served.connect()
     served.tick(25)
     page.wait_for_selector("body[data-live-state=live]", timeout=10_000)
-    shows(page, "#bay-1 dd", "8 A")
+    shows(page, "#at-bay-1 dd", "8 A")
     assert not page.locator("#lost").is_visible()
 
 
@@ -153,23 +153,45 @@ def test_another_drawing_of_the_site_makes_another_page(served: Served, open_pag
     served.site = site(5)
     served.connect()
     served.tick(0)
-    page.wait_for_selector("#bay-6", state="detached", timeout=10_000)
+    page.wait_for_selector("#at-bay-6", state="detached", timeout=10_000)
     assert page.locator(".card").count() == 5
 
 
 def test_why_is_one_touch_away(served: Served, open_page: Open) -> None:
     page = open_page(served)
-    page.click("#bay-3 summary")
-    shows(page, "#bay-3 .why-words", "bay-3 gets 12 A because panel-a L2 is full")
-    shows(page, "#bay-3 .why-words", "It can get more when")
+    page.click("#at-bay-3 summary")
+    shows(page, "#at-bay-3 .why-words", "bay-3 gets 12 A because panel-a L2 is full")
+    shows(page, "#at-bay-3 .why-words", "It can get more when")
 
 
 def test_a_chip_of_the_tree_leads_to_its_card(served: Served, open_page: Open) -> None:
     page = open_page(served)
-    page.click(".chip[href='#bay-6']")
+    page.click(".chip[href='#at-bay-6']")
     page.wait_for_timeout(100)
-    box = page.locator("#bay-6").bounding_box()
+    box = page.locator("#at-bay-6").bounding_box()
     assert 0 <= box["y"] < 800
+
+
+def test_chargers_may_have_any_name(open_page: Open) -> None:
+    drawn = site()
+    names = {"bay-1": "day", "bay-2": "chargers", "bay-3": "age", "bay-4": "lost"}
+
+    def named(known: str) -> str:
+        return names.get(known, known)
+
+    chargers = tuple(msgspec.structs.replace(c, id=named(c.id)) for c in drawn.chargers)
+    depot = Served(msgspec.structs.replace(drawn, chargers=chargers))
+    try:
+        made = record(drawn, 0)
+        now = [msgspec.structs.replace(c, id=named(c.id)) for c in made.chargers]
+        depot.feed(msgspec.structs.replace(made, chargers=now), 0)
+        page = open_page(depot)
+        is_live(page)
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(ids) == len(set(ids))
+        assert page.locator(".card").count() == 6 and page.locator("svg.day").is_visible()
+    finally:
+        depot.close()
 
 
 def test_a_violation_and_a_silent_meter_cannot_be_overlooked(served: Served, open_page: Open) -> None:
@@ -241,7 +263,7 @@ def test_without_scripts_it_shows_the_moment(served: Served, open_page: Open) ->
     page = open_page(served, java_script_enabled=False)
     assert text_of(page, "#age") == "as of 14:03:12"
     assert "reload it for another" in text_of(page, "header")
-    assert text_of(page, "#bay-3 dd") == "12 A"
+    assert text_of(page, "#at-bay-3 dd") == "12 A"
 
 
 def test_it_says_what_it_is_not(served: Served, open_page: Open) -> None:
@@ -268,7 +290,7 @@ def test_axe_finds_nothing(served: Served, open_page: Open, width: int, scheme: 
     served.tick(25)
     page = open_page(served, width=width, scheme=scheme)
     is_live(page)
-    page.click("#bay-3 summary")
+    page.click("#at-bay-3 summary")
     if moment == "lost":
         served.cut()
         page.wait_for_selector("#lost:visible", timeout=LIVE_MS)
