@@ -9,9 +9,9 @@ from edge.core import tariff as tariffs
 from edge.core.limits import Cap
 from edge.core.prices import overlaid
 from edge.core.windows import Stay, clock, minute_of, stay
-from edge.model.flow import AnyCommand, Audit, OptOut, Restored, Tick, UtilitySaid, WindowRemoved, WindowSet
+from edge.model.flow import AnyCommand, OptOut, Restored, Tick, UtilitySaid, WindowRemoved, WindowSet
 from edge.model.records import EventNow, PriceNow
-from edge.model.site import Site, Window
+from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import HOUR_MS, kw_text
 
@@ -39,16 +39,13 @@ class Calendar:
         self._minute = -1
         return commands
 
-    def window(self, event: WindowSet | WindowRemoved) -> list[AnyCommand]:
-        """Take in a charge window that was set or removed."""
+    def window(self, event: WindowSet | WindowRemoved) -> None:
+        """Take in a charge window that was set or removed; who did it is on the desk's audit log."""
         self._minute = -1
         if isinstance(event, WindowRemoved):
-            gone = self._windows.pop(event.window_id, None)
-            return [
-                Audit("operator", f"window {event.window_id} removed", "done" if gone else "there was none")
-            ]
-        self._windows[event.window.id] = event.window
-        return [Audit("operator", f"window {event.window.id} set", _words(event.window))]
+            self._windows.pop(event.window_id, None)
+        else:
+            self._windows[event.window.id] = event.window
 
     def utility(self, event: UtilitySaid | OptOut) -> list[AnyCommand]:
         """Take in what the utility has said, or what the operator says to it."""
@@ -104,8 +101,3 @@ class Calendar:
         base = tariffs.prices(self._tariff, wall_ms, until) if self._tariff else []
         self._prices = overlaid(base, dr.prices(self._utility, wall_ms, until))
         self._events = dr.listed(self._utility, wall_ms, until)
-
-
-def _words(window: Window) -> str:
-    hours = [f"{m // 60:02}:{m % 60:02}" for m in (window.from_min, window.ready_by_min)]
-    return f"{window.charger}, {hours[0]} to {hours[1]}, {window.need_wh} Wh"

@@ -71,7 +71,7 @@ class Controller:
             case UtilitySaid() | OptOut():
                 return self._calendar.utility(event)
             case WindowSet() | WindowRemoved():
-                return self._calendar.window(event)
+                self._calendar.window(event)
             case OperatorLimit():
                 return self._operator_limit(event)
             case Link():
