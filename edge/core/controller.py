@@ -116,7 +116,10 @@ class Controller:
         root = self.site.nodes[0]
         left_ma = sum(max(0, root.limit_ma[p] - others[root.id].now_ma[p]) for p in PHASES)
         share_w = left_ma * self.site.voltage_v // 1000 // max(1, len(present))
-        prices = self._calendar.prices(tick.wall_ms)
+        # While nobody has set the clock, nobody can say which window holds: then vehicles charge.
+        trusted = tick.wall_trusted
+        prices = self._calendar.prices(tick.wall_ms) if trusted else []
+        without_window = self.site.without_window if trusted else "now"
         for charger in self.site.chargers:
             known = self._state.chargers[charger.id]
             max_ma = self._max_ma(charger)
@@ -127,11 +130,9 @@ class Controller:
                 max_ma,
                 min(full_w, max(share_w, charger.min_ma * self.site.voltage_v // 1000)),
                 self._diary.session_wh(charger.id),
-                self._calendar.stay(charger.id, tick.wall_ms),
+                self._calendar.stay(charger.id, tick.wall_ms) if trusted else None,
             )
-            wants[charger.id] = asks.want(
-                vehicle, prices, tick.wall_ms, self.site.timezone, self.site.without_window
-            )
+            wants[charger.id] = asks.want(vehicle, prices, tick.wall_ms, self.site.timezone, without_window)
         return wants
 
     def _max_ma(self, charger: Charger) -> int:

@@ -9,6 +9,7 @@ from edge.model.flow import (
     Reading,
     Remember,
     SetCurrent,
+    Tick,
     UtilitySaid,
     WindowSet,
 )
@@ -197,6 +198,12 @@ def test_a_charge_window_that_is_set_counts_from_the_next_tick() -> None:
         >> tick(1_000)
         << sets("bay-1", 0, "has its 0.0 kWh")
     )
+
+
+def test_while_nobody_has_set_the_clock_vehicles_charge() -> None:
+    window = Window("w", "bay-1", 0, 24 * 60 - 1, 0)
+    story = begin(1, other_max_ma=0) >> WindowSet(0, window) >> flows(900, 0, 0, 0)
+    assert story >> Tick(1_000, 86_400_000, wall_trusted=False) << sets("bay-1", 32)
 
 
 def test_every_tick_is_noted_with_what_was_seen_and_decided() -> None:
