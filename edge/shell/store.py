@@ -111,18 +111,15 @@ def open_store(path: Path | str, boot_id: str) -> tuple["Store", list[str]]:
     made the store is in memory: the depot is controlled, and nothing recorded survives.
     """
     notes: list[str] = []
-    try:
-        return Store(path, boot_id), notes
-    except StoreDamaged as error:
-        notes.append(str(error))
-        notes.append(set_aside(Path(path)))
-    except StoreTrouble as error:
-        notes.append(str(error))
-    if len(notes) > 1:
+    for _ in range(2):
         try:
-            return Store(path, boot_id), notes
+            store = Store(path, boot_id)
+            return store, notes + store.notes
+        except StoreDamaged as error:
+            notes += [str(error), set_aside(Path(path))]
         except StoreTrouble as error:
             notes.append(str(error))
+            break
     notes.append("records are kept in memory only: nothing of them survives the daemon")
     return Store(MEMORY, boot_id), notes
 
@@ -142,6 +139,7 @@ class Store(Lookups):
         Raises StoreTrouble if that cannot be done, StoreDamaged if it is broken or of a newer version.
         """
         self.path = str(path)
+        self.notes = []
         self._boot_id = boot_id
         self._read_only = read_only
         self._clock = clock
@@ -158,8 +156,8 @@ class Store(Lookups):
             self._writer = connect(self.path, read_only)
             alone = read_only or self.path == MEMORY
             self._reader = self._writer if alone else sqlite3.connect(self.path, check_same_thread=False)
-        self._windows = {w.id: w for w in self._structs(Window, "SELECT json FROM window ORDER BY id")}
-        self._events = {e.id: e for e in self._structs(OpenAdrEvent, "SELECT json FROM utility_event")}
+        self._windows = {w.id: w for w in self._structs(Window, "window")}
+        self._events = {e.id: e for e in self._structs(OpenAdrEvent, "utility_event")}
         self._opt_outs: dict[str, str] = dict(self._read("SELECT event_id, reason FROM opt_out"))
 
     def close(self, wall_ms: int | None = None) -> None:

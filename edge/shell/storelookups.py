@@ -24,9 +24,13 @@ class AuditLine(msgspec.Struct, frozen=True):
 
 
 class Lookups:
-    """Look-ups by a connection of their own: what is not committed is not seen."""
+    """Look-ups by a connection of their own: what is not committed is not seen.
+
+    notes: what was found to be wrong with the file, and could be lived with.
+    """
 
     path: str
+    notes: list[str]
     _reader: sqlite3.Connection
 
     def meta(self, key: str) -> Any:
@@ -74,8 +78,15 @@ class Lookups:
         sql = f"SELECT {', '.join(columns(kind))} FROM {KEPT[kind].name} {where}"
         return [row_of(kind, values) for values in self._read(sql, *params)]
 
-    def _structs(self, kind: Callable[..., Any], sql: str) -> list[Any]:
-        return [msgspec.json.decode(text, type=kind) for (text,) in self._read(sql)]
+    def _structs(self, kind: Callable[..., Any], table: str) -> list[Any]:
+        """Return the structs of a table; what another release wrote otherwise is noted and left out."""
+        found = []
+        for (text,) in self._read(f"SELECT json FROM {table} ORDER BY id"):
+            try:
+                found.append(msgspec.json.decode(text, type=kind))
+            except msgspec.DecodeError as error:
+                self.notes.append(f"{self.path}: a row of {table} is left out: {error}: {text[:80]}")
+        return found
 
     def _read(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         with told(self.path, "be read"):

@@ -385,6 +385,19 @@ def test_a_page_overwritten_in_the_middle_is_noticed(store, path):
         Store(path)
 
 
+def test_a_row_that_another_release_has_written_otherwise_is_left_out_and_told(store, path):
+    store.window_set(WINDOW)
+    store.event_set(EVENT)
+    store.commit()
+    store._writer.execute("UPDATE window SET json = json_remove(json, '$.charger')")
+    store._writer.execute("INSERT INTO utility_event VALUES ('e2', 'no json')")
+    again, notes = open_store(path, "boot-2")
+    assert (again.windows(), again.events()) == ([], [EVENT])
+    assert "a row of window is left out" in notes[0]
+    assert "charger" in notes[0]
+    assert "a row of utility_event is left out" in notes[1]
+
+
 def test_without_any_file_the_store_is_in_memory_and_says_so(tmp_path):
     store, notes = open_store(tmp_path / "no folder" / "depot.db", "boot-1")
     assert "expected a folder that the daemon may write" in notes[0]
