@@ -117,7 +117,7 @@ def read(located: Iterable[Located], derived: Iterable[Derived], known: Mapping[
     for one in derived:
         made = _derive(one, found)
         if made is not None:
-            found.values[one.key] = made
+            found.values.setdefault(one.key, made)  # what a row gives goes first
     return found
 
 
