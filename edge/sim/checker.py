@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from edge.model.site import Site
-from edge.sim.depot import ChargerLook, Look
+from edge.sim.depot import Look
 
 # I5: sample 1 s, decide 0.2 s, write 2 s, then 5 s for the charger and 5 s for the vehicle.
 SEEN_MS, DOWN_MS = 3_200, 13_200
@@ -120,9 +120,9 @@ class Overloads:
 class Raises:
     """I1 at the moment a setpoint is raised: what may be drawn and what else flows fits every limit.
 
-    A charger may draw the highest of its setpoint and what it still draws, on the phases that its vehicle
-    has.  Other load counts with the lowest of the last 3.2 s: the most favourable look that the
-    controller can have had.
+    A charger may draw the highest of the setpoint that holds in it and what it still draws, on the phases
+    that its vehicle has.  Other load counts with the lowest of the last 3.2 s: the most favourable look
+    that the controller can have had.
     """
 
     site: Site
@@ -164,13 +164,8 @@ class Raises:
             seen = look.chargers[charger.id]
             here = p in charger.phases[: seen.vehicle_phases] and node in self.site.path(charger.node)
             if here:
-                may_a += max(told_a(seen, charger.fallback_ma), seen.site_a[p])
+                may_a += max(seen.applied_a, seen.site_a[p])
         return may_a
-
-
-def told_a(seen: ChargerLook, fallback_ma: int) -> float:
-    """Return what a charger was told; its fallback where nobody has told it anything."""
-    return (seen.told_ma if seen.told_ma is not None else fallback_ma) / 1000
 
 
 @dataclass

@@ -23,6 +23,7 @@ from edge.sim.judge import Judge
 from edge.sim.meter import Meter
 
 POLL_MS = 1_000
+POLLED_AT_MS = (600, 850)  # in the second: reads are made as late before the tick as possible
 ANSWER_MS = (20, 150)  # from the moment that a reading is of to its arrival
 WRITE_MS = 70  # one setpoint on the wire; they go out one after another
 MISSED = 3  # polls without an answer, then a device is lost
@@ -54,7 +55,7 @@ class ClosedLoop:
         self._written: dict[str, tuple[int, int]] = {}
         for device in (*self.depot.meters, *self.depot.chargers):
             self._missed[device] = MISSED
-            self._at(self._random.randrange(POLL_MS), "poll", device)
+            self._at(self._random.randrange(*POLLED_AT_MS), "poll", device)
         self._at(POLL_MS, "tick", None)
 
     def _at(self, at_ms: int, what: str, of: Any) -> None:

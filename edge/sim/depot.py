@@ -43,11 +43,15 @@ class Stayed:
 
 @dataclass(frozen=True)
 class ChargerLook:
-    """A charger at a moment.  site_a: drawn, on the site's phases.  writes: setpoints since the last look."""
+    """A charger at a moment.  site_a: drawn, on the site's phases.  writes: setpoints since the last look.
+
+    applied_a: the setpoint that holds in the device now: the last one, or its fallback.
+    """
 
     node: str
     told_ma: int | None
     writes: tuple[Told, ...]
+    applied_a: float
     offered_a: float
     site_a: Amps
     own_a: Amps
@@ -178,6 +182,7 @@ class Depot:
                 node=bay.node,
                 told_ma=c.told.current_ma if c.told else None,
                 writes=writes,
+                applied_a=c.applied_a(),
                 offered_a=c.offered_a,
                 site_a=on_site(c.currents_a, c.phases),
                 own_a=c.currents_a,

@@ -9,7 +9,7 @@ Orders of its own on the control channel (edge/sim/control.py), besides those of
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.sim.checker import Checker, EventLimit, Violation, told_a
+from edge.sim.checker import Checker, EventLimit, Violation
 from edge.sim.depot import Depot, Look
 from edge.sim.simulator import monotonic_ms
 
@@ -60,11 +60,11 @@ class Judge:
             event.complied_ms = look.at_ms - event.received_ms
 
     def _told_w(self, look: Look) -> float:
-        """Return the site's power if every plugged vehicle took all that its charger was told."""
+        """Return the site's power if every plugged vehicle took all that its charger may give."""
         top = self.depot.site.nodes[0].id
         charging_w = sum(a * v for a, v in zip(self._charging_a(look, top), look.voltages_v, strict=True))
         told_w = sum(
-            told_a(look.chargers[c.id], c.fallback_ma) * look.voltages_v[p]
+            look.chargers[c.id].applied_a * look.voltages_v[p]
             for c in self.depot.site.chargers
             for p in c.phases[: look.chargers[c.id].vehicle_phases]
         )

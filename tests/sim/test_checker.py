@@ -52,6 +52,7 @@ class Run:
                 node=node,
                 told_ma=self.told[id],
                 writes=(Told(self.at_ms, writes[id]),) if id in writes else (),
+                applied_a=(self.told[id] if self.told[id] is not None else 6_000) / 1000,
                 offered_a=(self.told[id] or 0) / 1000,
                 site_a=(a, a if self.phases[id] > 1 else 0.0, a if self.phases[id] > 1 else 0.0),
                 own_a=(a, a, a),

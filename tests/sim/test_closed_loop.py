@@ -1,4 +1,4 @@
-"""The core over the twin in virtual time: losses, many vehicles; and cores that are broken.
+"""The core over the twin in virtual time: an event, losses, many vehicles; and cores that are broken.
 
 The good core must pass the checker, and each broken one must not: else the checker is no check.
 """
@@ -8,7 +8,8 @@ from importlib.resources import files
 
 import pytest
 
-from edge.model.flow import SetCurrent
+from edge.model.flow import SetCurrent, UtilitySaid
+from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Payload, PayloadDescriptor
 from edge.shell.sitefile import load
 from edge.sim.closed_loop import ClosedLoop
 
@@ -21,9 +22,29 @@ def loop(seed: int) -> ClosedLoop:
     return ClosedLoop(SITE, seed, START_WALL_MS + seed * 5 * 3_600_000)
 
 
+def limit_site(twin: ClosedLoop, limit_w: int, seconds: int) -> None:
+    """Let the utility limit the site from now on."""
+    now, wall_ms = twin.now_ms, twin.start_wall_ms + twin.now_ms
+    event = OpenAdrEvent(
+        id="e1",
+        program_id="p",
+        period=IntervalPeriod(wall_ms, seconds * 1000),
+        intervals=(Interval(0, (Payload("IMPORT_CAPACITY_LIMIT", (limit_w / 1000,)),)),),
+        payload_descriptors=(PayloadDescriptor("IMPORT_CAPACITY_LIMIT", "KW"),),
+        created_wall_ms=wall_ms,
+        modified_wall_ms=wall_ms,
+        received_wall_ms=wall_ms,
+    )
+    end = now + seconds * 1000
+    twin.judge.extra({"do": "event", "received_ms": now, "start_ms": now, "end_ms": end, "limit_w": limit_w})
+    twin.say(UtilitySaid(now, wall_ms, "CREATE", event))
+
+
 def bad_day(twin: ClosedLoop, seed: int) -> None:
-    """Charge, lose a meter, lose a charger."""
+    """Charge, obey, lose a meter, lose a charger."""
     draw = random.Random(seed)
+    twin.run(60)
+    limit_site(twin, 30_000, 60)
     twin.run(90)
     meter, charger = draw.choice([*twin.depot.meters]), draw.choice([*twin.depot.chargers])
     twin.kill(meter)
@@ -42,6 +63,8 @@ def test_a_bad_day_breaks_nothing(seed):
     bad_day(twin, seed)
     report = twin.judge.report()
     assert report["violations"] == [], f"seed {seed}"
+    assert report["events"][0]["received_to_complied_ms"] <= 13_200
+    assert report["events"][0]["received_to_last_write_ms"] <= 3_200
     assert report["meter_losses"][0]["to_fallback_ms"] <= 6_000
     assert sum(c.energy_wh for c in twin.depot.chargers.values()) > 1_000  # vehicles did charge
 
@@ -89,6 +112,16 @@ def test_a_core_that_writes_four_amps_is_found_out():
     twin = obeying(loop(1), unlawful)
     twin.run(60)
     assert "I2" in rules(twin)
+
+
+def test_a_core_that_never_hears_of_an_event_is_found_out():
+    twin = loop(7)
+    twin.say = lambda event: None
+    twin.run(60)
+    limit_site(twin, 20_000, 60)
+    twin.run(90)
+    assert "I5" in rules(twin)
+    assert twin.judge.report()["events"][0]["received_to_complied_ms"] is None
 
 
 def test_a_core_that_believes_a_dead_meter_is_found_out():
