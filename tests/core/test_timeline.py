@@ -191,6 +191,8 @@ def test_a_millisecond_that_repeats_for_ever_is_cut_off() -> None:
 def test_several_values_share_the_interval() -> None:
     three = event(((1, 2, 3), None), period=IntervalPeriod(T0, 3 * HOUR))
     assert all_of(three) == [(0, 60, 1), (60, 120, 2), (120, 180, 3)]
+    two = event(((1, 2), None), period=IntervalPeriod(T0, HOUR))
+    assert all_of(two) == [(0, 30, 1), (30, 60, 2)]
     uneven = stretches(event(((1, 2, 3), None), period=IntervalPeriod(T0, 100)), T0, T0 + 100)
     assert [(s.from_wall_ms - T0, (s.to_wall_ms or 0) - T0) for s in uneven] == [(0, 33), (33, 66), (66, 100)]
 
@@ -198,6 +200,10 @@ def test_several_values_share_the_interval() -> None:
 def test_several_values_that_cannot_be_shared_stay_together() -> None:
     for_ever = event(((1, 2), None), period=IntervalPeriod(T0, FOREVER))
     assert [s.values for s in stretches(for_ever, T0, T0 + 1)] == [(1, 2)]
+    shorter_than_its_values = event(((1, 2, 3), None), period=IntervalPeriod(T0, 2))
+    assert [s.values for s in stretches(shorter_than_its_values, T0, T0 + 1)] == [(1, 2, 3)]
+    as_short = event(((1, 2, 3), None), period=IntervalPeriod(T0, 3))
+    assert [s.values for s in stretches(as_short, T0, T0 + 3)] == [(1,), (2,), (3,)]
     curve = event((((0.1, 0.2), (0.3, 0.4)), None), type="CURVE", period=HOURLY)
     assert [s.values for s in stretches(curve, T0, T0 + 1)] == [((0.1, 0.2), (0.3, 0.4))]
 
