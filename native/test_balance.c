@@ -282,6 +282,19 @@ static void test_weights_share_in_proportion(void)
     EXPECT_IS(grants.ma[2], 3000);
 }
 
+/* 1/1000 and 1/999 are as close as levels come.  At 1/1000 the node is full. */
+static void test_levels_that_differ_by_a_millionth(void)
+{
+    one_node(2, LB_NO_LIMIT, LB_NO_LIMIT, 0);
+    add_charger(&site, 0, 1, 0, 10, 1)->weight = LB_WEIGHT_MAX;
+    add_charger(&site, 0, 1, 0, 10, 1)->weight = LB_WEIGHT_MAX - 1;
+    solve(__LINE__);
+    EXPECT(grants.ma[0] == 1 && grants.ma[1] == 1);
+    site.node[0].limit_ma[0] = 3;
+    solve(__LINE__);
+    EXPECT(grants.ma[0] == 2 && grants.ma[1] == 1);
+}
+
 /* Whose step does not fit is held; what is left of less than its step goes on. */
 static void test_unequal_steps_leave_nothing_unused(void)
 {
@@ -452,7 +465,7 @@ static int64_t roll(int64_t sides)
 static void roll_site(void)
 {
     clear_site(&site);
-    int64_t nodes = 1 + roll(6);
+    int64_t nodes = 1 + roll(9);
     int64_t same_step = roll(2) * (1 + roll(4));
     for (int32_t n = 0; n < nodes; n++) {
         int64_t limit_ma[3];
@@ -461,7 +474,7 @@ static void roll_site(void)
         int32_t phasor = roll(3) == 0;
         add_node(&site, parent, limit_ma[0], limit_ma[1], limit_ma[2], phasor);
     }
-    int64_t chargers = roll(12);
+    int64_t chargers = roll(17);
     for (int64_t c = 0; c < chargers; c++) {
         int64_t min_ma = roll(9);
         int64_t max_ma = roll(8) == 0 ? 0 : min_ma + roll(40);
@@ -647,7 +660,7 @@ static void replay(const char *name)
 int main(int argc, char **argv)
 {
     uint64_t seed = 20260101;
-    int sites = 1500;
+    int sites = 3000;
     int files = 0;
     for (int n = 1; n < argc; n++) {
         bool more = n + 1 < argc;
@@ -671,6 +684,7 @@ int main(int argc, char **argv)
     test_priorities_rise_one_after_the_other();
     test_ties_go_to_the_lower_rank();
     test_weights_share_in_proportion();
+    test_levels_that_differ_by_a_millionth();
     test_unequal_steps_leave_nothing_unused();
     test_a_full_phase_stops_those_on_it_only();
     test_the_nearest_node_and_first_phase_are_named();
