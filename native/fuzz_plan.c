@@ -1,5 +1,5 @@
-/* fuzz_plan.c -- any bytes as a planning problem: refused, or answered with every promise kept,
- * after few iterations and after many.  `make -C native -f plan.mk fuzz`. */
+/* fuzz_plan.c -- any bytes as a planning problem: refused, or answered with every
+ * promise kept, after few iterations and after many.  `make -C native -f plan.mk fuzz`. */
 #include "plan_case.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

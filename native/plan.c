@@ -1,7 +1,9 @@
-/* plan.c -- the planner: see plan.h for what it does and native/README.md for the mathematics.
+/* plan.c -- the planner: see plan.h for what it does and native/README.md for the
+ * mathematics.
  *
- * One translation unit in six parts: state and memory, setup, the iteration, the lower bound, the
- * repair to a plan that keeps every limit, and this file: when to check, when to restart, the door.
+ * One translation unit in six parts: state and memory, setup, the iteration, the lower
+ * bound, the repair to a plan that keeps every limit, and this file: when to check,
+ * when to restart, the door.
  */
 #include "plan.h"
 
@@ -25,7 +27,8 @@ static double gap_of(double objective, double bound)
 {
     double over = objective - bound;
     if (over <= 0) { return 0; }
-    return over < fabs(objective) * 1e9 ? over / fabs(objective) : 1e9;
+    if (fabs(objective) > 0) { over /= fabs(objective); }
+    return over < 1e9 ? over : 1e9;                     /* NaN too: inf / inf */
 }
 
 static void restart(struct state *s)
@@ -89,8 +92,9 @@ static void certify(struct state *s)
     try_plan(s);
 }
 
-/* Restart where it has paid: when the step has become much shorter, when it has become shorter and
- * grows again, or at last.  Thresholds: Applegate et al. 2021, PDLP; Lu, Yang 2024. */
+/* Restart where it has paid: when the step has become much shorter, when it has become
+ * shorter and grows again, or at last.  Thresholds: Applegate et al. 2021, PDLP; Lu,
+ * Yang 2024. */
 static void consider_restart(struct state *s)
 {
     bool first = s->step_first <= 0;
@@ -193,7 +197,7 @@ void pl_report(const void *memory, struct pl_report *report)
     double objective = s->problem->lawful != 0 ? s->best_lawful : s->best;
     *report = (struct pl_report){
         .objective = objective, .lower_bound = s->bound, .gap = gap_of(objective, s->bound),
-        .iterations = s->iterations, .rows = s->rows_live, .rows_active = s->rows_active };
+        .iterations = s->iterations, .rows = s->rows_live };
 }
 
 int pl_finish(void *memory, double *amps, double *energy_wh, struct pl_answer *answer)

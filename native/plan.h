@@ -1,9 +1,11 @@
-/* plan.h -- plan the charging of a depot at the least cost, with a proof of how good it is.
+/* plan.h -- plan the charging of a depot at the least cost, with a proof of how good it
+ * is.
  *
  * A linear programme: power per charger and slot; energy price, demand charge and unmet
- * energy to pay; ampere limits per node and phase, power caps per node, a window, a rating
- * and a need per vehicle.  The answer is a plan that keeps every limit, its cost, and a
- * lower bound on the cost of any plan, by duality.  native/README.md has the mathematics.
+ * energy to pay; ampere limits per node and phase, power caps per node, a window, a
+ * rating and a need per vehicle.  The answer is a plan that keeps every limit, its
+ * cost, and a lower bound on the cost of any plan, by duality.  native/README.md has
+ * the mathematics.
  *
  *     int64_t bytes = pl_bytes(&problem);         how much memory, or a negative code
  *     pl_begin(&problem, memory, bytes);          set up; nothing is solved yet
@@ -12,9 +14,10 @@
  *     pl_report(memory, &report);                 how far it is
  *     pl_finish(memory, amps, energy, &answer);   the plan in amperes, exact to its limits
  *
- * No clock, no heap, no globals, no recursion; every loop is bounded by a count.  All state
- * is in the caller's memory, so that two problems never meet.  The problem and everything
- * that it points at must stay in place, unchanged, until pl_finish() has returned.
+ * No clock, no heap, no globals, no recursion; every loop is bounded by a count.  All
+ * state is in the caller's memory, so that two problems never meet.  The problem and
+ * everything that it points at must stay in place, unchanged, until pl_finish() has
+ * returned.
  */
 #ifndef DEPOT_PLAN_H
 #define DEPOT_PLAN_H
@@ -88,13 +91,13 @@ struct pl_problem {
 struct pl_report {
     double  objective;        /* of the best plan so far, lawful if that is asked for     */
     double  lower_bound;      /* no plan costs less                                       */
-    double  gap;              /* (objective - lower_bound) / |objective|; large: none yet */
+    double  gap;              /* (objective - lower_bound) / |objective|; 1e9: none yet    */
     int64_t iterations;
     int64_t rows;             /* limits that can bind at all, counted per slot            */
-    int64_t rows_active;      /* of these, priced above zero by the best bound            */
 };
 
-/* What the plan comes to.  Energies are in the order of the chargers, in the caller's arrays. */
+/* What the plan comes to.  Energies are in the order of the chargers, in the caller's
+ * arrays. */
 struct pl_answer {
     double  objective;        /* of the amperes given, recomputed from them               */
     double  lower_bound;
@@ -114,8 +117,9 @@ int64_t pl_moments(const struct pl_problem *problem);
 /* Check the problem and set up the solver in memory, which is aligned to 64 bytes. */
 int pl_begin(const struct pl_problem *problem, void *memory, int64_t bytes);
 
-/* Start from another solution: its slot t + shift is our slot t.  charger_was and node_was
- * give for each of ours the index there, or -1 where it is new.  Call right after pl_begin(). */
+/* Start from another solution: its slot t + shift is our slot t.  charger_was and
+ * node_was give for each of ours the index there, or -1 where it is new.  Call right
+ * after pl_begin(). */
 int pl_warm(void *memory, const void *old, int32_t shift,
             const int32_t *charger_was, const int32_t *node_was);
 
@@ -124,8 +128,8 @@ int pl_run(void *memory, int32_t iterations, double gap);
 
 void pl_report(const void *memory, struct pl_report *report);
 
-/* Write the best plan: amps has pl_moments() places, energy_wh one per charger.  May be called
- * again after more of pl_run(). */
+/* Write the best plan: amps has pl_moments() places, energy_wh one per charger.  May be
+ * called again after more of pl_run(). */
 int pl_finish(void *memory, double *amps, double *energy_wh, struct pl_answer *answer);
 
 /* cdef: end */

@@ -1,18 +1,18 @@
-/* plan_bound.h -- the certificate: what no plan can undercut, from the dual prices by arithmetic.
- * Part of plan.c.
+/* plan_bound.h -- the certificate: what no plan can undercut, from the dual prices by
+ * arithmetic. Part of plan.c.
  *
- * For any prices y >= 0 of the limits, and pi >= 0 of the peak with a sum of at most the demand
- * charge, every plan costs at least
+ * For any prices y >= 0 of the limits, and pi >= 0 of the peak with a sum of at most
+ * the demand charge, every plan costs at least
  *
  *     constant - sum y cap - sum pi (floor - base)
  *              + sum over vehicles of  min { sum (q - worth) x : 0 <= x <= top, sum x <= need }
  *
- * with q the price of a kW in the slot, all limits on the way included.  The minimum is a knapsack;
- * by duality again it is at least  (m - worth) need - top sum max(0, m - q)  for any m <= worth.
- * Nothing here relies on the iteration having converged.
+ * with q the price of a kW in the slot, all limits on the way included.  The minimum is
+ * a knapsack; by duality again it is at least  (m - worth) need - top sum max(0, m - q)
+ * for any m <= worth. Nothing here relies on the iteration having converged.
  *
- * Rounding: sums are in double.  Single precision enters in q (a sum along the path to the root)
- * and in cap; both errors are bounded and taken off.
+ * Rounding: sums are in double.  Single precision enters in q (a sum along the path to
+ * the root) and in cap; both errors are bounded and taken off.
  */
 #ifndef DEPOT_PLAN_BOUND_H
 #define DEPOT_PLAN_BOUND_H
@@ -56,7 +56,8 @@ static inline float least_from(const float *restrict q, int32_t padded, float lo
     return part[0];
 }
 
-/* The price, at most `high`, below which no more than `slots` of q lie: bisection, then the next of q. */
+/* The price, at most `high`, below which no more than `slots` of q lie: bisection, then
+ * the next of q. */
 static inline float threshold(const float *q, int32_t padded, float slots, float low, float high)
 {
     float below;
@@ -106,8 +107,8 @@ WIDE static double vehicles_least(struct state *s)
         for (int32_t t = n; t < padded; t++) { q[t] = 1e30F; }
         float below, least = least_from(q, padded, -INFINITY, car->worth);
         float margin = threshold(q, padded, car->need / car->top, least, car->worth);
-        /* Prices about the margin are sums of terms no larger than this.  With q off by at most a
-         * hair, take m a hair below: then what is exactly below m is counted. */
+        /* Prices about the margin are sums of terms no larger than this.  With q off by
+         * at most a hair, take m a hair below: then what is exactly below m is counted. */
         double hair = (fabs((double)margin) + 2 * cheapest) * depth * ROUNDING;
         double saved = sum_below(q, padded, margin, &below) * (double)car->top;
         double given = fmax(0, car->exact_worth - (double)margin + hair);

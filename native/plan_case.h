@@ -1,5 +1,5 @@
-/* plan_case.h -- what the C tests and the fuzzer of the planner share: problems out of bytes, and
- * a judge of answers that knows the definition and nothing of the solver.
+/* plan_case.h -- what the C tests and the fuzzer of the planner share: problems out of
+ * bytes, and a judge of answers that knows the definition and nothing of the solver.
  *
  * Not part of the product.
  */

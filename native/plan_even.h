@@ -1,9 +1,10 @@
-/* plan_even.h -- where not everybody can have enough, equals get equal parts of what they need.
- * Part of plan.c.
+/* plan_even.h -- where not everybody can have enough, equals get equal parts of what
+ * they need. Part of plan.c.
  *
- * To the linear programme it is all one who of several vehicles of the same unmet price goes short.
- * To their drivers it is not.  So energy moves, within a slot and so at no cost, from a vehicle that
- * has more of its need to one of the same price that has less, as far as the limits of both allow.
+ * To the linear programme it is all one who of several vehicles of the same unmet price
+ * goes short. To their drivers it is not.  So energy moves, within a slot and so at no
+ * cost, from a vehicle that has more of its need to one of the same price that has
+ * less, as far as the limits of both allow.
  */
 #ifndef DEPOT_PLAN_EVEN_H
 #define DEPOT_PLAN_EVEN_H
@@ -11,11 +12,11 @@
 #include "plan_lawful.h"
 
 enum { EVEN_SWEEPS = 12 };
-#define EVEN_WORK   30000000   /* pairs looked at, at most: some 0.1 s */
+#define EVEN_WORK   10000000   /* pairs looked at, at most: some 0.1 s */
 #define EVEN_ENOUGH 0.003F     /* of the need: a difference that is none */
 
-/* How much more a car may draw in one slot for all lines above it, kW; the peak does not count,
- * because what is given here is taken from the same slot. */
+/* How much more a car may draw in one slot for all lines above it, kW; the peak does
+ * not count, because what is given here is taken from the same slot. */
 static float room_at(const struct state *s, const struct car *car, int32_t t)
 {
     float room = NO_CAP;
@@ -34,8 +35,8 @@ static float room_at(const struct state *s, const struct car *car, int32_t t)
     return room;
 }
 
-/* Some vehicles give in a slot what others take: one to one, one three-phase vehicle to three
- * single-phase ones on L1, L2 and L3, or the other way round. */
+/* Some vehicles give in a slot what others take: one to one, one three-phase vehicle to
+ * three single-phase ones on L1, L2 and L3, or the other way round. */
 struct swap {
     int32_t giver[3], taker[3];
     int32_t givers, takers;
@@ -47,7 +48,8 @@ static float *moment_of(const struct state *s, float *x, int32_t car, int32_t t)
     return x + s->cars[car].at + (t - s->cars[car].from);
 }
 
-/* What one of several vehicles moves, in kW, when all together move 1 kW: as its amperes count. */
+/* What one of several vehicles moves, in kW, when all together move 1 kW: as its
+ * amperes count. */
 static float part_of(const struct state *s, const int32_t *cars, int32_t count, int32_t k)
 {
     float sum = 0;
@@ -109,7 +111,8 @@ static bool stays_lawful(const struct state *s, float *x, const struct swap *w, 
     return fine;
 }
 
-/* For a lawful plan: h if it is lawful, else all that the first giver has, if that evens out. */
+/* For a lawful plan: h if it is lawful, else all that the first giver has, if that
+ * evens out. */
 static float lawful_part(const struct state *s, float *x, const struct swap *w, float h)
 {
     if (stays_lawful(s, x, w, h)) { return h; }
@@ -167,7 +170,8 @@ static bool equal_there(const struct state *s, int32_t car, double worth, int32_
         && !(c->exact_worth > worth);
 }
 
-/* The single-phase vehicle on a phase that has least of its need, or most; -1 if there is none. */
+/* The single-phase vehicle on a phase that has least of its need, or most; -1 if there
+ * is none. */
 static int32_t single_on(const struct state *s, float *x, uint32_t phase, const struct car *like,
                          int32_t t, bool giver)
 {
@@ -185,7 +189,8 @@ static int32_t single_on(const struct state *s, float *x, uint32_t phase, const 
     return best;
 }
 
-/* Find singles on the other phases, so that they are a match for one three-phase vehicle. */
+/* Find singles on the other phases, so that they are a match for one three-phase
+ * vehicle. */
 static bool find_singles(const struct state *s, float *x, int32_t *cars, uint32_t but,
                          const struct car *like, int32_t t, bool giver)
 {

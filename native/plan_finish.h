@@ -1,9 +1,10 @@
-/* plan_finish.h -- the answer in amperes: exact to every limit of the problem as it was given.
- * Part of plan.c.
+/* plan_finish.h -- the answer in amperes: exact to every limit of the problem as it was
+ * given. Part of plan.c.
  *
- * Single precision and dropped lines end here.  Amperes are whole microamperes; loads are summed in
- * double precision from them, node by node, against the limits of the problem; what is too much
- * by rounding is taken off.  The cost is that of these amperes.
+ * Single precision and dropped lines end here.  Amperes are whole microamperes; loads
+ * are summed in double precision from them, node by node, against the limits of the
+ * problem; what is too much by rounding is taken off.  The cost is that of these
+ * amperes.
  */
 #ifndef DEPOT_PLAN_FINISH_H
 #define DEPOT_PLAN_FINISH_H
@@ -46,7 +47,8 @@ static double carried(const struct load *load, int32_t k, bool phasor)
     return sqrt(along * along + across * across);
 }
 
-/* Put the loads of slot t, given in amps, into the nodes; returns whether any limit is exceeded. */
+/* Put the loads of slot t, given in amps, into the nodes; returns whether any limit is
+ * exceeded. */
 static bool loads_of(struct state *s, int32_t t, const double *amps)
 {
     const struct pl_problem *p = s->problem;
@@ -105,7 +107,8 @@ static void fit_slot(struct state *s, int32_t t, bool lawful, double *amps)
     }
 }
 
-/* Write x as amperes, within rating and need; charger by charger, all slots of its window. */
+/* Write x as amperes, within rating and need; charger by charger, all slots of its
+ * window. */
 static void write_amps(const struct state *s, const float *x, bool lawful, double *amps)
 {
     const struct pl_problem *p = s->problem;

@@ -1,26 +1,30 @@
-/* plan_lawful.h -- the search for a plan in which every slot is 0 or at least the charger's minimum.
- * Part of plan.c.
+/* plan_lawful.h -- the search for a plan in which every slot is 0 or at least the
+ * charger's minimum. Part of plan.c.
  *
- * A vertex of the linear programme would have few slots below the minimum, but the iteration ends
- * inside the optimal face, where everybody charges a little all the time.  So the search goes on
- * iterating with a bias on the prices that makes small currents dear: each round prices what is
- * below the minimum in proportion to what it lacks (a concave penalty, made linear where it is), and
- * a vehicle's own slight preference of slots decides who goes first among equals.  The iteration
- * keeps limits and peak in sight meanwhile.  After every round the plan is made lawful by moving what
- * little is left, and the cheapest plan counts; its bound is that of the problem without the bias.
+ * A vertex of the linear programme would have few slots below the minimum, but the
+ * iteration ends inside the optimal face, where everybody charges a little all the
+ * time.  So the search goes on iterating with a bias on the prices that makes small
+ * currents dear: each round prices what is below the minimum in proportion to what it
+ * lacks (a concave penalty, made linear where it is), and a vehicle's own slight
+ * preference of slots decides who goes first among equals.  The iteration keeps limits
+ * and peak in sight meanwhile.  After every round the plan is made lawful by moving
+ * what little is left, and the cheapest plan counts; its bound is that of the problem
+ * without the bias.
  */
 #ifndef DEPOT_PLAN_LAWFUL_H
 #define DEPOT_PLAN_LAWFUL_H
 
 #include "plan_repair.h"
 
-/* The bias, in bias_unit()s, growing by a tenth of it each round.  Measured over depots of all kinds: 1 leaves
- * three times the gap, 100 pushes vehicles out of slots that they need. */
+/* The bias, in bias_unit()s, growing by a tenth of it each round.  Measured over depots
+ * of all kinds: 1 leaves three times the gap, 100 pushes vehicles out of slots that
+ * they need. */
 #define BIAS    10.0F
 #define WAVE    0.002F        /* the slight preference among slots */
 #define KEEP_ON 0.02F         /* a slot that is on already seems cheaper by this part: fewer switches */
 
-/* The least that a car may draw, kW; a hair more, so that a rounded ampere is still lawful. */
+/* The least that a car may draw, kW; a hair more, so that a rounded ampere is still
+ * lawful. */
 static float least_kw(const struct state *s, const struct car *car)
 {
     const struct pl_charger *c = &s->problem->chargers[car->charger];
@@ -58,7 +62,8 @@ static float take_off(struct state *s, const struct car *car, float *own, const 
     return h;
 }
 
-/* Give a car what it lacks, in slots of least price first, where there is room below `peak`. */
+/* Give a car what it lacks, in slots of least price first, where there is room below
+ * `peak`. */
 static void top_up(struct state *s, const struct car *car, float *own, float peak)
 {
     float *q = s->scratch, *room = q + s->stride;
@@ -91,7 +96,8 @@ static void top_up(struct state *s, const struct car *car, float *own, float pea
     }
 }
 
-/* Drop what is below half the minimum, lift what is above where there is room, drop it else. */
+/* Drop what is below half the minimum, lift what is above where there is room, drop it
+ * else. */
 static void round_slots(struct state *s, float *x, float peak)
 {
     for (int32_t i = 0; i < s->car_count; i++) {
@@ -156,8 +162,8 @@ static double lawful_plan(struct state *s, float *x, float peak)
 
 /// The search ///
 
-/* A vehicle's slight preference among slots, in [0, 1): a slow wave, its beginning from the golden
- * section, so that neighbours differ most. */
+/* A vehicle's slight preference among slots, in [0, 1): a slow wave, its beginning from
+ * the golden section, so that neighbours differ most. */
 static float preference(const struct car *car, int32_t t)
 {
     float at = 0.618034F * (float)(car->charger + 1) + (float)(car->from + t) / 24.0F;
@@ -165,7 +171,8 @@ static float preference(const struct car *car, int32_t t)
     return part < 0.5F ? 2 * part : 2 - 2 * part;
 }
 
-/* What the bias is measured in: the mean energy price, or a hundredth of the mean unmet price. */
+/* What the bias is measured in: the mean energy price, or a hundredth of the mean unmet
+ * price. */
 static float bias_unit(const struct state *s)
 {
     float price = 0, worth = 0;
@@ -194,7 +201,8 @@ static void begin_lawful(struct state *s)
     set_bias(s, s->x_best);
 }
 
-/* One round: what the iteration has come to is made lawful; the next bias follows from it. */
+/* One round: what the iteration has come to is made lawful; the next bias follows from
+ * it. */
 static void search_lawful(struct state *s)
 {
     if (s->round == 0) {

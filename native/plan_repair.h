@@ -1,8 +1,9 @@
-/* plan_repair.h -- from an iterate to a plan that keeps every limit, and what that plan costs.
- * Part of plan.c.
+/* plan_repair.h -- from an iterate to a plan that keeps every limit, and what that plan
+ * costs. Part of plan.c.
  *
- * 1. Shrink: in each slot, every line that carries too much scales all that is below it.
- * 2. Refill: vehicles that lost energy take the slots of least reduced price that still have room.
+ * 1. Shrink: in each slot, every line that carries too much scales all that is below
+ * it. 2. Refill: vehicles that lost energy take the slots of least reduced price that
+ * still have room.
  */
 #ifndef DEPOT_PLAN_REPAIR_H
 #define DEPOT_PLAN_REPAIR_H
@@ -69,8 +70,8 @@ WIDE static void shrink(struct state *s, float *x)
     }
 }
 
-/* How much more a line that tells line-to-line loads apart takes on one side, A: the root of a
- * quadratic, by along^2 + across^2 = cap^2. */
+/* How much more a line that tells line-to-line loads apart takes on one side, A: the
+ * root of a quadratic, by along^2 + across^2 = cap^2. */
 static inline float phasor_room(const struct state *s, const struct line *line, int32_t side,
                                 int32_t t, float cap)
 {
@@ -86,8 +87,8 @@ static inline float phasor_room(const struct state *s, const struct line *line, 
     return root > 0 ? sqrtf(root) - toward : -toward;
 }
 
-/* How much more a car may draw in each slot of its window for all lines above it, kW; `peak` is
- * how high the site may go. */
+/* How much more a car may draw in each slot of its window for all lines above it, kW;
+ * `peak` is how high the site may go. */
 static inline void room_of(const struct state *s, const struct car *car, float peak,
                            const float *restrict own, float *restrict room)
 {
@@ -133,7 +134,8 @@ static inline void add_load(struct state *s, const struct car *car, int32_t t, f
     }
 }
 
-/* Sort `order` by key, least first: Shell's sort, no worse than n^1.5 for up to 672 slots. */
+/* Sort `order` by key, least first: Shell's sort, no worse than n^1.5 for up to 672
+ * slots. */
 static inline void sort_slots(int32_t *order, int32_t count, const float *key)
 {
     static const int32_t gaps[] = { 301, 132, 57, 23, 10, 4, 1 };
@@ -148,7 +150,8 @@ static inline void sort_slots(int32_t *order, int32_t count, const float *key)
     }
 }
 
-/* Give every vehicle what it still lacks where there is room below `peak` kW above the floor. */
+/* Give every vehicle what it still lacks where there is room below `peak` kW above the
+ * floor. */
 WIDE static void refill(struct state *s, float *x, float peak)
 {
     float *q = s->scratch, *room = s->scratch + s->stride;
@@ -203,7 +206,8 @@ static void keep_best(struct state *s, double cost, double peak)
     memcpy(s->x_best, s->x_next, sizeof(float) * (size_t)s->moments);
 }
 
-/* Make a plan of x_next; keep it if it is the best.  The prices of y_next are in y_next. */
+/* Make a plan of x_next; keep it if it is the best.  The prices of y_next are in
+ * y_next. */
 static void try_plan(struct state *s)
 {
     double peak, cost;

@@ -1,5 +1,5 @@
-/* plan_setup.h -- from the problem to lines and cars: check, find what can bind, scale, step sizes.
- * Part of plan.c.
+/* plan_setup.h -- from the problem to lines and cars: check, find what can bind, scale,
+ * step sizes. Part of plan.c.
  */
 #ifndef DEPOT_PLAN_SETUP_H
 #define DEPOT_PLAN_SETUP_H
@@ -194,7 +194,8 @@ static void tap_lines(struct state *s)
     }
 }
 
-/* The side of conductor k on which a line-to-line load ends: L1 has [1,2] and [1,3], and so on. */
+/* The side of conductor k on which a line-to-line load ends: L1 has [1,2] and [1,3],
+ * and so on. */
 static int32_t side_of(uint32_t phases, int32_t kind)
 {
     if (!line_to_line(phases)) { return PLAIN; }
@@ -241,7 +242,8 @@ static void give_rows(struct state *s)
     }
 }
 
-/* Put into flow the most that could ever flow, by rating and by the limits further down. */
+/* Put into flow the most that could ever flow, by rating and by the limits further
+ * down. */
 static void find_reach(struct state *s)
 {
     memset(s->flow, 0, sizeof(float) * (size_t)s->row_count * (size_t)s->stride);
@@ -313,8 +315,9 @@ static void make_costs(struct state *s)
     }
 }
 
-/* Dual steps: a row's size over what all that is below puts on it, and 0 where it cannot bind.
- * With the primal steps below the operator's norm is 1, for any sizes: Pock, Chambolle 2011. */
+/* Dual steps: a row's size over what all that is below puts on it, and 0 where it
+ * cannot bind. With the primal steps below the operator's norm is 1, for any sizes:
+ * Pock, Chambolle 2011. */
 static void make_dual_steps(struct state *s)
 {
     find_reach(s);
@@ -354,7 +357,8 @@ static void make_dual_steps(struct state *s)
     }
 }
 
-/* Primal steps: a car's rating over the sizes of all live rows that it loads, at its worst slot. */
+/* Primal steps: a car's rating over the sizes of all live rows that it loads, at its
+ * worst slot. */
 static void make_primal_steps(struct state *s)
 {
     for (int32_t i = 0; i < s->line_count; i++) {
@@ -394,7 +398,8 @@ static void guess_weight(struct state *s)
     s->weight = 3 * fmax(spread, 1e-9);      /* 3: measured, and it matters little */
 }
 
-/* Where nothing may flow, a price that nobody pays stands from the start: it costs the bound nothing. */
+/* Where nothing may flow, a price that nobody pays stands from the start: it costs the
+ * bound nothing. */
 static void close_shut_lines(struct state *s)
 {
     double high = 1;

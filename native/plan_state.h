@@ -1,9 +1,10 @@
-/* plan_state.h -- what the solver remembers between two calls, and where it lies in the caller's
- * block.  Part of plan.c; nobody else includes it.
+/* plan_state.h -- what the solver remembers between two calls, and where it lies in the
+ * caller's block.  Part of plan.c; nobody else includes it.
  *
- * Words.  A *moment* is one slot of one charger's window: one unknown, in kW.  A *row* is a vector
- * over all slots.  A *line* is one kind of limit of one node that can bind: L1, L2, L3 or power; it
- * has a parent line of the same kind towards the root.  Line 0 is the peak of the site.
+ * Words.  A *moment* is one slot of one charger's window: one unknown, in kW.  A *row*
+ * is a vector over all slots.  A *line* is one kind of limit of one node that can bind:
+ * L1, L2, L3 or power; it has a parent line of the same kind towards the root.  Line 0
+ * is the peak of the site.
  */
 #ifndef DEPOT_PLAN_STATE_H
 #define DEPOT_PLAN_STATE_H
@@ -16,9 +17,10 @@
 
 #include "plan.h"
 
-/* Elementwise loops over 8 or 16 floats are written so that compilers vectorise them.  On x86-64
- * the loader may choose a copy for wider registers; the arithmetic, and so the answer, is the same:
- * the order of every sum is fixed by the source, and nothing is fused. */
+/* Elementwise loops over 8 or 16 floats are written so that compilers vectorise them.
+ * On x86-64 the loader may choose a copy for wider registers; the arithmetic, and so
+ * the answer, is the same: the order of every sum is fixed by the source, and nothing
+ * is fused. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(PL_PLAIN)
 #define WIDE __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
 #else
@@ -76,7 +78,6 @@ struct state {
     int64_t moments;
     int64_t iterations;
     int64_t rows_live;
-    int64_t rows_active;
     int32_t slots;
     int32_t stride;        /* slots, padded to LANES */
     int32_t line_count;
@@ -179,8 +180,9 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
     return used;
 }
 
-/* The larger of two, in plain comparisons: gcc 12 for arm64 (Debian 12) breaks off with an internal
- * error where it vectorises a running fmax() over values that were single precision. */
+/* The larger of two, in plain comparisons: gcc 12 for arm64 (Debian 12) breaks off with
+ * an internal error where it vectorises a running fmax() over values that were single
+ * precision. */
 static inline double larger(double a, double b) { return a > b ? a : b; }
 
 static inline float *row_of(float *rows, const struct state *s, int32_t row)

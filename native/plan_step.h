@@ -1,10 +1,11 @@
-/* plan_step.h -- one iteration: prices down the tree, vehicles, flows up the tree, prices moved.
- * Part of plan.c.
+/* plan_step.h -- one iteration: prices down the tree, vehicles, flows up the tree,
+ * prices moved. Part of plan.c.
  *
- * Restarted, reflected Halpern PDHG (Lu, Yang 2024, arXiv:2407.16144): with T the primal-dual step,
- * z <- h (2 T(z) - z) + (1 - h) z_start,  h = (k + 1) / (k + 2).  A vehicle's own part of T is
- * exact: the point of { 0 <= x <= top, sum x <= need } that is nearest, with what is missing paid
- * for, is one shift of the whole vector, clipped.
+ * Restarted, reflected Halpern PDHG (Lu, Yang 2024, arXiv:2407.16144): with T the
+ * primal-dual step, z <- h (2 T(z) - z) + (1 - h) z_start,  h = (k + 1) / (k + 2).  A
+ * vehicle's own part of T is exact: the point of { 0 <= x <= top, sum x <= need } that
+ * is nearest, with what is missing paid for, is one shift of the whole vector, clipped.
+ *
  */
 #ifndef DEPOT_PLAN_STEP_H
 #define DEPOT_PLAN_STEP_H
@@ -59,8 +60,8 @@ WIDE static void sum_prices(struct state *s, const float *y)
 
 /// Vehicles ///
 
-/* The sum of clip(v + shift, 0, top), and how many are strictly inside.  v is padded with very
- * negative values to a multiple of LANES. */
+/* The sum of clip(v + shift, 0, top), and how many are strictly inside.  v is padded
+ * with very negative values to a multiple of LANES. */
 static inline void sum_clipped(const float *restrict v, int32_t n, float shift, float top,
                                float *sum, float *inside)
 {
@@ -84,7 +85,8 @@ static inline void sum_clipped(const float *restrict v, int32_t n, float shift, 
     *inside = count[0];
 }
 
-/* The shift at which, nobody being strictly inside, the first comes in and makes up for `over`. */
+/* The shift at which, nobody being strictly inside, the first comes in and makes up for
+ * `over`. */
 static float next_corner(const float *v, int32_t n, float shift, float top, float over)
 {
     float best = over > 0 ? 1e30F : -1e30F;
@@ -96,8 +98,8 @@ static float next_corner(const float *v, int32_t n, float shift, float top, floa
     return over > 0 ? top - best - fminf(over, top) : -best + fminf(-over, top);
 }
 
-/* The shift, at most `most`, at which the clipped sum is `need`: Newton's steps on a monotone
- * piecewise linear function, kept between the bounds seen so far. */
+/* The shift, at most `most`, at which the clipped sum is `need`: Newton's steps on a
+ * monotone piecewise linear function, kept between the bounds seen so far. */
 static inline float find_shift(const float *v, int32_t n, int32_t padded, float top, float need,
                                float most, float shift)
 {
@@ -128,7 +130,8 @@ static inline float find_shift(const float *v, int32_t n, int32_t padded, float 
     return shift;
 }
 
-/* The price of a kW for this car, per slot of its window: energy, peak and every limit above it. */
+/* The price of a kW for this car, per slot of its window: energy, peak and every limit
+ * above it. */
 static inline void reduced_prices(const struct state *s, const struct car *car, float *restrict q)
 {
     const float *p0 = row_of(s->price, s, car->row[0]) + car->from;
@@ -164,8 +167,9 @@ static inline void load_rows(struct state *s, const struct car *car, const float
     }
 }
 
-/* One step of every car; puts the reflected points 2 T(x) - x into the flows of the cars' lines.
- * Returns, when noting, the squared length of the step in the primal metric. */
+/* One step of every car; puts the reflected points 2 T(x) - x into the flows of the
+ * cars' lines. Returns, when noting, the squared length of the step in the primal
+ * metric. */
 WIDE static double step_cars(struct state *s, struct stride_of how)
 {
     float *restrict v = s->scratch;
@@ -224,7 +228,8 @@ WIDE static void gather_flows(struct state *s)
     }
 }
 
-/* The load of a line that tells line-to-line loads apart: along and across the conductor. */
+/* The load of a line that tells line-to-line loads apart: along and across the
+ * conductor. */
 static inline void phasor_load(float plain, float a, float c, float *along, float *across)
 {
     *along = plain + HALF_SQRT3 * (a + c);

@@ -1,7 +1,8 @@
-/* plan_warm.h -- begin where an earlier solution of the same site ended.  Part of plan.c.
+/* plan_warm.h -- begin where an earlier solution of the same site ended.  Part of
+ * plan.c.
  *
- * Plans, prices and the primal weight move along with time; slots that the old horizon did not reach
- * repeat its last one, vehicles that are new begin at nothing.
+ * Plans, prices and the primal weight move along with time; slots that the old horizon
+ * did not reach repeat its last one, vehicles that are new begin at nothing.
  */
 #ifndef DEPOT_PLAN_WARM_H
 #define DEPOT_PLAN_WARM_H

@@ -1,5 +1,5 @@
-/* test_plan.c -- the planner under test, in C alone, so that it also runs under the sanitizers
- * and cross-compiled.
+/* test_plan.c -- the planner under test, in C alone, so that it also runs under the
+ * sanitizers and cross-compiled.
  *
  *     test_plan [--seed N] [--problems N] [FILE...]    FILE: an input of the fuzzer
  *
@@ -99,7 +99,8 @@ static void test_known_answers(void)
 
 static void test_line_to_line(void)
 {
-    /* 20 A between L1 and L2, 20 A between L1 and L3: 34.64 A in L1 by phasor, 40 A by magnitude. */
+    /* 20 A between L1 and L2, 20 A between L1 and L3: 34.64 A in L1 by phasor, 40 A by
+     * magnitude. */
     for (int32_t phasor = 0; phasor < 2; phasor++) {
         one_bay();
         problem.problem.charger_count = 2;

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge.cli import CallError
 from edge.core import plan
-from edge.model.planning import Demand, LimitMa, Plan, PlanCharger, PlanNode, Problem
+from edge.model.planning import MAX_SLOTS, Demand, LimitMa, Plan, PlanCharger, PlanNode, Problem
 
 EXAMPLES = """examples:
   depot plan --problem tonight.json            a summary for people
@@ -105,11 +105,14 @@ def read(name: str) -> Problem:
 def problem_of(raw: Any) -> Problem:
     """Return the problem of a decoded document.  Raises ValueError, naming id and key."""
     top = _Fields("problem", raw)
+    slots = top.take("slots", _whole)
+    if not 1 <= slots <= MAX_SLOTS:  # before anything is counted against it
+        raise ValueError(f"slots: expected 1 to {MAX_SLOTS}, not {slots}")
     out = Problem(
         slot_s=top.take("slot_s", _whole),
-        slots=top.take("slots", _whole),
+        slots=slots,
         price_per_kwh=top.take("price_per_kwh", _list_of(_number)),
-        nodes=tuple(_node(n, entry) for n, entry in enumerate(top.take("nodes", _list))),
+        nodes=tuple(_node(n, entry, slots) for n, entry in enumerate(top.take("nodes", _list))),
         chargers=tuple(_charger(n, entry) for n, entry in enumerate(top.take("chargers", _list))),
         demand=top.take("demand", _or_null(_demand), None),
         base_w=top.take("base_w", _or_null(_list_of(_number)), None),
@@ -225,18 +228,32 @@ def _triple(value: Any) -> LimitMa:
     return entries[0], entries[1], entries[2]
 
 
-def _limit_ma(value: Any) -> tuple[LimitMa | None, ...]:
-    """One triple, or a list of triples and nulls."""
-    if len(_list(value)) == 3 and not any(isinstance(entry, list) for entry in value):
-        return (_triple(value),)
-    return _list_of(_or_null(_triple))(value)
+def _limit_ma(slots: int) -> Callable[[Any], tuple[LimitMa | None, ...]]:
+    """One triple, or a triple or null for every slot."""
+
+    def read_limit(value: Any) -> tuple[LimitMa | None, ...]:
+        if len(_list(value)) == 3 and not any(isinstance(entry, list) for entry in value):
+            return (_triple(value),)
+        return _per_slot(_list_of(_or_null(_triple))(value), slots)
+
+    return read_limit
 
 
-def _limit_w(value: Any) -> tuple[int | None, ...]:
-    """One number, or a list of numbers and nulls; W, rounded down."""
-    if isinstance(value, list):
-        return _list_of(_or_null(_watts))(value)
-    return (_watts(value),)
+def _limit_w(slots: int) -> Callable[[Any], tuple[int | None, ...]]:
+    """One number, or a number or null for every slot; W, rounded down."""
+
+    def read_limit(value: Any) -> tuple[int | None, ...]:
+        if isinstance(value, list):
+            return _per_slot(_list_of(_or_null(_watts))(value), slots)
+        return (_watts(value),)
+
+    return read_limit
+
+
+def _per_slot(entries: tuple[Any, ...], slots: int) -> tuple[Any, ...]:
+    if len(entries) != slots:
+        raise ValueError(f"expected {slots} entries, not {len(entries)}")
+    return entries
 
 
 def _watts(value: Any) -> int:
@@ -266,13 +283,13 @@ def _where(kind: str, n: int, raw: Any) -> str:
     return f'{kind} "{name}"' if isinstance(name, str) and name else f"{kind}s[{n}]"
 
 
-def _node(n: int, raw: Any) -> PlanNode:
+def _node(n: int, raw: Any, slots: int) -> PlanNode:
     fields = _Fields(_where("node", n, raw), raw)
     out = PlanNode(
         id=fields.take("id", _text),
         parent=fields.take("parent", _or_null(_text)),
-        limit_ma=fields.take("limit_ma", _or_null(_limit_ma), None),
-        limit_w=fields.take("limit_w", _or_null(_limit_w), None),
+        limit_ma=fields.take("limit_ma", _or_null(_limit_ma(slots)), None),
+        limit_w=fields.take("limit_w", _or_null(_limit_w(slots)), None),
         phasor=fields.take("delta", _delta, False),
     )
     fields.end()

@@ -33,7 +33,6 @@ class Progress(NamedTuple):
     gap: float
     iterations: int
     rows: int
-    rows_active: int
 
 
 class Solver:
@@ -80,7 +79,6 @@ class Solver:
             report.gap,
             report.iterations,
             report.rows,
-            report.rows_active,
         )
 
     def plan(self) -> Plan:

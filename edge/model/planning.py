@@ -1,4 +1,4 @@
-"""One planning problem and its plan, in the words of `depot plan` (README, "Planning problems").
+"""One planning problem and its plan, in the words of docs/formats/plan.md.
 
 Times are slots of the horizon, 0 the first.  Currents are per phase conductor, in mA; a plan's are in
 A, because the planner computes in floating point; they pass through the exact balancer before anything

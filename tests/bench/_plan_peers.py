@@ -5,6 +5,7 @@ CPU seconds of one thread; building the models is not counted.
 
 import importlib.util
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -20,55 +21,48 @@ PATIENCE_S = 900.0
 
 
 def cold(oracle: Oracle) -> dict[str, Any]:
-    """Solve by dual simplex, then by interior point as long as that takes; the better one counts.
+    """Solve by simplex and by interior point; the better one counts.
 
-    A method that is slower than the other is stopped; its figure is then when it was stopped.
+    The one that is likely to be slower goes second, and is stopped when it has become so: its figure
+    is then when it was stopped.  "basis" is that of the first.
     """
-    simplex = solve(oracle, "simplex", PATIENCE_S)
-    limit_s = simplex[1] if simplex[0] else PATIENCE_S
-    ipm = solve(oracle, "ipm", max(1.0, limit_s))
-    found = simplex[0] or ipm[0]
-    if found is None:
-        raise RuntimeError(f"HiGHS did not finish within {PATIENCE_S} s")
+    methods = ["simplex", "ipm"] if len(oracle.column_keys) < 5000 else ["ipm", "simplex"]
+    first = _solver(methods[0], PATIENCE_S)
+    first.passModel(oracle.model)
+    found = oracle.run(first)
+    try:
+        second = oracle.solve(methods[1], max(0.1, found.seconds)).seconds
+    except RuntimeError:  # out of time
+        second = math.inf
     return {
         "optimum": found,
-        "seconds": min(done.seconds for done in (simplex[0], ipm[0]) if done),
-        "simplex_s": round(simplex[1], 3),
-        "ipm_s": round(ipm[1], 3),
-        "better": "ipm" if ipm[0] and (not simplex[0] or ipm[1] < simplex[1]) else "simplex",
+        "seconds": min(found.seconds, second),
+        "better": methods[0] if found.seconds <= second else methods[1],
+        "basis": first.getBasis(),
     }
 
 
-def solve(oracle: Oracle, method: str, limit_s: float) -> tuple[Optimum | None, float]:
-    """Return the optimum, None if it was not found in time; and the seconds."""
-    try:
-        found = oracle.solve(method, limit_s)
-    except RuntimeError:
-        return None, limit_s
-    return found, found.seconds
-
-
-def warm(before: Oracle, after: Oracle) -> Optimum:
-    """Solve `before`, then `after` from its basis, matched by charger, node and slot; time the second."""
-    highs = highspy.Highs()
-    for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
-        highs.setOptionValue(option, value)
-    highs.passModel(before.model)
-    highs.run()
-    old = highs.getBasis()
-    columns = dict(zip(before.column_keys, old.col_status, strict=True))
-    rows = dict(zip(before.row_keys, old.row_status, strict=True))
+def warm(before: Oracle, basis: Any, after: Oracle) -> Optimum:
+    """Solve `after` by simplex from the basis of `before`, matched by charger, node and slot."""
+    columns = dict(zip(before.column_keys, basis.col_status, strict=True))
+    rows = dict(zip(before.row_keys, basis.row_status, strict=True))
     status = highspy.HighsBasisStatus
-    basis = highspy.HighsBasis()
-    basis.col_status = [columns.get(earlier(key), status.kLower) for key in after.column_keys]
-    basis.row_status = [rows.get(earlier(key), status.kBasic) for key in after.row_keys]
-    basis.valid = True
-    again = highspy.Highs()
-    for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
-        again.setOptionValue(option, value)
-    again.passModel(after.model)
-    again.setBasis(basis)
-    return after.run(again)
+    start = highspy.HighsBasis()
+    start.col_status = [columns.get(earlier(key), status.kLower) for key in after.column_keys]
+    start.row_status = [rows.get(earlier(key), status.kBasic) for key in after.row_keys]
+    start.valid = True
+    highs = _solver("simplex", PATIENCE_S)
+    highs.passModel(after.model)
+    highs.setBasis(start)
+    return after.run(highs)
+
+
+def _solver(method: str, limit_s: float) -> Any:
+    highs = highspy.Highs()
+    for option, value in (("output_flag", False), ("threads", 1), ("solver", method)):
+        highs.setOptionValue(option, value)
+    highs.setOptionValue("time_limit", limit_s)
+    return highs
 
 
 def earlier(key: tuple[Any, ...]) -> tuple[Any, ...]:

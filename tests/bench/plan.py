@@ -61,7 +61,7 @@ def _row(chargers: int, slots: int, slot_s: int) -> dict[str, Any]:
     later = plan_depots.later(problem, 1)
     oracle, oracle_later = Oracle(problem), Oracle(later)
     peer, peer_later = _plan_peers.cold(oracle), _plan_peers.cold(oracle_later)
-    peer_warm = _plan_peers.warm(oracle, oracle_later)
+    peer_warm = _plan_peers.warm(oracle, peer["basis"], oracle_later)
     pdlp = _plan_peers.pdlp(oracle)
     start = time.process_time()
     parsed, parsed_later = problem_of(problem), problem_of(later)

@@ -106,6 +106,8 @@ BAD = [
     (["nodes", 0, "limit_ma"], [1, 2, 3.5], 'node "main": limit_ma: [2]: expected a whole number'),
     (["nodes", 0, "limit_ma"], [[1, 2, 3]] * 3, 'node "main": limit_ma: expected 4 entries, not 3'),
     (["nodes", 0, "limit_ma"], [[1, 2]] * 4, 'node "main": limit_ma: [0]: expected one entry for each'),
+    (["nodes", 0, "limit_ma"], [[1, 2, 3]], 'node "main": limit_ma: expected 4 entries, not 1'),
+    (["nodes", 0, "limit_w"], [1], 'node "main": limit_w: expected 4 entries, not 1'),
     (["nodes", 0, "limit_w"], [1, 2], 'node "main": limit_w: expected 4 entries, not 2'),
     (["nodes", 0, "limit_w"], "much", 'node "main": limit_w: expected a number, not "much"'),
     (["nodes", 0, "limit_mA"], None, 'node "main": limit_mA: is not a key here'),
