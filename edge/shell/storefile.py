@@ -14,7 +14,7 @@ from edge.shell import storetables
 
 MEMORY = ":memory:"
 
-# A commit writes whole pages.  Measured over a day of 50 chargers: 41 MB with 2 kB, 54 MB with 4 kB pages.
+# A commit writes whole pages.  Measured over a day of 50 chargers: 40 MB with 2 kB, 54 MB with 4 kB pages.
 PAGE = 2048
 
 # Wait this long for another program that holds the file, such as a backup.
