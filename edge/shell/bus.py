@@ -208,7 +208,8 @@ class Master:
             if member.refused(self._clock.now_ms()):
                 self._lost(member, f"a setting was {error}")
         except WireError as error:
-            self._failed(member, str(error), self._timeout_ms(member) if len(self.members) > 1 else 0)
+            cost_ms = self._timeout_ms(member) if len(self.members) > 1 else 0
+            self._failed(member, f"{error} (unit {member.device.unit} on {self.name})", cost_ms)
         except (NotAllowed, NotRecognised) as error:
             member.give_up(self._clock.now_ms())
             self._lost(member, str(error))

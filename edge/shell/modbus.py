@@ -14,6 +14,7 @@ nor count, repeats with the same transaction, and waits out the whole timeout on
 import asyncio
 import os
 import termios
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -116,7 +117,8 @@ class Wire:
         self._timely, self._early = False, 0  # answers that a real line could have carried, or not
         self._last_byte_at = 0.0
         self._quiet_until = 0.0
-        self._owed: dict[int, float] = {}  # unit -> until when its late answer may still come
+        self._open_questions: Counter[int] = Counter()  # unit -> how many it has not answered since its last
+        self._owed: dict[int, float] = {}  # unit -> until when it may still say something old
         self._counts: dict[int, Counts] = {}
 
     @property
@@ -173,6 +175,7 @@ class Wire:
         except Refused:
             return
         except (Silent, Garbage):
+            self._open_questions.pop(question.unit, None)
             self._owed.pop(question.unit, None)
             self._quiet_until = 0.0
 
@@ -241,6 +244,7 @@ class Wire:
         self._transport = transport
         self._silent_in_a_row = 0
         self._owed.clear()
+        self._open_questions.clear()
         self._made.set_result(None)
 
     def lost(self, link: Link, exc: Exception | None) -> None:
@@ -332,7 +336,8 @@ class Wire:
             return
         now = asyncio.get_running_loop().time()
         unit = asked.question.unit
-        was_silent = unit in self._owed
+        was_silent = self._open_questions[unit] > 0
+        self._open_questions[unit] += 1
         self._owed[unit] = now + asked.settle_s
         if not was_silent:  # it lives, so its answer may run into that of another unit
             self._quiet_until = now + asked.settle_s
@@ -342,10 +347,11 @@ class Wire:
         if self.tap and self._open is None:
             self.tap("←", now, data)
         for unit, _ in self.framing.frames(data):
-            if unit in self._owed:  # the late answer has come: no need to wait for it any longer
+            if self._open_questions[unit] == 1:  # the late answer has come: no need to wait any longer
                 self._owed[unit] = self._quiet_until = now + self._gap_s
             elif self.serial:
                 self._owed[unit] = now + SETTLE_S
+            self._open_questions[unit] = max(0, self._open_questions[unit] - 1)
             if unit in self._counts:
                 self._counts[unit].errors += 1
 
@@ -366,6 +372,7 @@ class Wire:
         if asked.future.done():
             return
         if isinstance(result, Found):
+            self._open_questions.pop(asked.question.unit, None)
             self._owed.pop(asked.question.unit, None)
             asked.future.set_result(result)
         else:

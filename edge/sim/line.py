@@ -25,18 +25,25 @@ from pathlib import Path
 # A station gets a whole frame and returns its answer, or None where it is not for it.
 Station = Callable[[bytes], bytes | None]
 
-# Silence that ends a frame, in characters.  Source: Modbus over Serial Line V1.02, 2.5.1.1.
+# Silence that ends a frame, in characters, and what a station still takes for it.
+# Source: Modbus over Serial Line V1.02, 2.5.1.1.
 FRAME_END_CHARS = 3.5
+SILENCE_CHARS = 3.0
 
 
 @dataclass
 class Counted:
-    """What happened on the line.  late_s_max: how late a byte was delivered at most, by our own doing."""
+    """What happened on the line.
+
+    crowded: frames that began before the silence after the frame before was over; stations drop them.
+    late_s_max: how late a byte was delivered at most, by our own doing.
+    """
 
     bytes: int = 0
     frames: int = 0
     answers: int = 0
     collisions: int = 0
+    crowded: int = 0
     late_s_max: float = 0.0
 
 
@@ -63,6 +70,7 @@ class PacedLine:
         self._order = count()
         self._garbled_until = 0.0
         self._frame_ends_at = 0.0
+        self._last: tuple[float, _Talker] = (0.0, self._speaker)  # when a byte ended last, and whose
         self._wake = os.pipe()
         self.turnaround_s = FRAME_END_CHARS * self.char_s
 
@@ -124,8 +132,17 @@ class PacedLine:
                     with contextlib.suppress(OSError):
                         os.write(fd, bytes((byte,)))
             if sender is not self._speaker and self._stations:
-                self._speaker.heard.append(byte)
-                self._frame_ends_at = due + self.turnaround_s
+                self._hear(sender, byte, due)
+            self._last = (due, sender)
+
+    def _hear(self, sender: _Talker, byte: int, due: float) -> None:
+        """Let the stations hear a byte; one that comes too soon after a frame still belongs to that one."""
+        ended, before = self._last
+        if before is not sender and due - self.char_s - ended < SILENCE_CHARS * self.char_s:
+            self.counted.crowded += 1
+            self._speaker.heard.append(0)  # spoils the checksum
+        self._speaker.heard.append(byte)
+        self._frame_ends_at = due + self.turnaround_s
 
     def _answer(self) -> None:
         frame = bytes(self._speaker.heard)

@@ -53,7 +53,12 @@ def late(seconds: float) -> Lie:
 
 
 def doubled(gap_s: float = 0.0) -> Lie:
-    return lambda unit, pdu, frame: [(0.0, frame(unit, pdu)), (gap_s, frame(unit, pdu))]
+    return said_at(0.0, gap_s)
+
+
+def said_at(*waits_s: float) -> Lie:
+    """Say the answer again and again, so long after the time before."""
+    return lambda unit, pdu, frame: [(wait_s, frame(unit, pdu)) for wait_s in waits_s]
 
 
 def garbled(unit: int, pdu: bytes, frame: Frame) -> Said:
@@ -93,6 +98,17 @@ def refused(code: int) -> Lie:
 def drip(seconds: float) -> Lie:
     """Say the answer byte by byte."""
     return lambda unit, pdu, frame: [(seconds, bytes((b,))) for b in frame(unit, pdu)]
+
+
+def stuck() -> Lie:
+    """Say for ever what was said first, to the byte."""
+    first: Said = []
+
+    def lie(unit: int, pdu: bytes, frame: Frame) -> Said:
+        first.extend([] if first else truth(unit, pdu, frame))
+        return first
+
+    return lie
 
 
 def noise(data: bytes) -> Lie:

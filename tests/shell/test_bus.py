@@ -8,6 +8,7 @@ import pytest
 
 from drivers import library
 from drivers.device import Device as Driver
+from drivers.wire import Write
 from edge.model.flow import Event, Identified, Lost, Reading, Written
 from edge.model.site import Address, Charger, Line, Meter, Node, Site
 from edge.shell import buses, ports
@@ -378,6 +379,21 @@ def test_a_refused_setting_is_tried_again_and_then_said():
             assert "refused: 4 device failure" in it.of(Lost)[0].why
 
         play(on_line(line), [bay()], story)
+
+
+def test_what_the_allow_list_does_not_hold_is_not_sent_whoever_asks_for_it(monkeypatch):
+    """A mistake in a table or in the engine ends here (I9)."""
+    device, charger = heidelberg(), bay()
+    monkeypatch.setattr(charger.device, "set_current", lambda ma, seen: [Write(1, 6, 261, (320,))])
+    with PtyLine({1: device}) as line:
+
+        async def story(it: Story):
+            it.tell("bay-1", 16_000)
+            await it.until(lambda: it.of(Lost))
+            assert "allow-list" in it.of(Lost)[0].why
+
+        play(on_line(line), [charger], story)
+    assert set_points(device) == []
 
 
 def test_garbage_is_asked_again_at_once_and_counted():

@@ -1,12 +1,20 @@
 """depot read, write, trace and scan, as an electrician calls them, against the devices of tests/fakes."""
 
+import asyncio
 import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from drivers import library
+from drivers.device import Device as Driver
+from drivers.device import NotAllowed
+from drivers.wire import Write
 from edge.cli import main
+from edge.model.site import Line
+from edge.shell.ports import serial_line
+from edge.shell.visit import Visit
 from tests.fakes import families, liars
 from tests.fakes.families import heidelberg, sdm630
 from tests.fakes.liars import Device, PtyLine, TcpHost
@@ -145,6 +153,23 @@ def test_write_keeps_to_the_allow_list(depot, capsys):
     assert main(["write", "bay-1", "fallback", "20", "--site", site, "--i-mean-it"]) == 1
     assert "does not accept" in capsys.readouterr().err
     assert charger.written == []
+
+
+def test_a_visit_writes_nothing_if_one_of_the_writes_is_not_allowed():
+    device = heidelberg()
+    with PtyLine({1: device}) as line:
+
+        async def story():
+            wire = serial_line(Line("a", line.port))
+            await wire.open()
+            visit = Visit(wire, Driver(library.load("heidelberg_energy_control"), 1))
+            await visit.recognise()
+            with pytest.raises(NotAllowed):
+                await visit.write([Write(1, 6, 261, (100,)), Write(1, 6, 263, (1,))])
+            wire.close()
+
+        asyncio.run(story())
+    assert device.written == []
 
 
 def test_write_says_when_it_reads_back_differently(depot, capsys):

@@ -80,7 +80,28 @@ def test_the_wire_keeps_the_silence_between_frames(line):
 
     asyncio.run(ask())
     assert {len(frame) for frame in heard} == {8}, "no two frames run together"
-    assert line.counted.collisions == 0
+    assert (line.counted.collisions, line.counted.crowded) == (0, 0)
+
+
+def test_a_request_without_silence_before_it_is_lost(line):
+    """The stations must punish a hurried master, or the test above proves nothing."""
+    heard = []
+
+    def station(frame: bytes) -> bytes:
+        heard.append(frame)
+        return b"answer"
+
+    fd = opened(line.end())
+    line.station(station)
+    line.begin()
+    os.write(fd, b"first")
+    got = b""
+    while len(got) < 6:
+        got += os.read(fd, 100)
+    os.write(fd, b"second")
+    time.sleep(0.05)
+    assert heard == [b"first", b"\0second"]
+    assert line.counted.crowded == 1
 
 
 def test_a_refusal_is_shorter_and_therefore_sooner(line):

@@ -96,6 +96,14 @@ def test_where_reading_feeds_the_watchdog_expiry_lowers_to_the_fallback_and_neve
     assert member.goal(2_000) == goal
 
 
+def test_after_expiry_nothing_is_fed_even_where_the_fallback_is_in_force():
+    member = heidelberg()
+    told(member, 6_000, 1_000, valid_ms=1_000)
+    member.wrote(1_000, 6_000)
+    assert due(member, 1_500) == {Rank.FEED: 8_500}, "half of 15 s after it heard us last"
+    assert due(member, 2_000) == {}
+
+
 def test_a_charger_that_nobody_tells_anything_gets_its_fallback_after_a_while():
     member = heidelberg()
     assert member.goal(10_999) is None

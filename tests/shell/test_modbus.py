@@ -211,6 +211,26 @@ def test_transaction_zero_is_not_an_answer():
         run(story)
 
 
+def test_an_answer_that_is_repeated_for_ever_is_believed_once():
+    """TCP tells by the transaction; a serial frame only by its shape."""
+
+    async def on_tcp(wire, device):
+        device.always = liars.stuck()
+        assert await wire.ask(TEN, 1000) == (100, 101)
+        for question in (TEN, TWENTY):
+            with pytest.raises(Garbage):
+                await wire.ask(question, 100)
+
+    async def on_rtu(wire, device):
+        device.always = liars.stuck()
+        assert await wire.ask(TEN, 1000) == (100, 101)
+        with pytest.raises(Garbage, match="6 bytes of answer instead of 4"):
+            await wire.ask(Read(1, "holding", 20, 1), 100)
+
+    over_tcp(on_tcp)
+    over_rtu(on_rtu)
+
+
 def test_another_unit_need_not_wait_for_a_dead_one_for_ever():
     """The first silence of a unit keeps the line quiet; when it stays dead, only itself is kept waiting."""
     with PtyLine({1: Device(dict(VALUES))}) as line:
@@ -226,6 +246,45 @@ def test_another_unit_need_not_wait_for_a_dead_one_for_ever():
             wire.close()
 
         run(story)
+
+
+def test_the_second_late_answer_in_a_row_is_not_taken_for_the_next_either():
+    """After a second silence the line is not kept quiet for the others, but the unit itself still is."""
+
+    async def story(wire, device):
+        device.lies = [liars.lost, liars.late(0.25)]
+        for _ in range(2):
+            with pytest.raises(Silent):
+                await wire.ask(TEN, 100)
+        assert await wire.ask(TWENTY, 1000) == (200, 201)
+
+    over_rtu(story)
+
+
+def test_two_late_answers_are_both_waited_for():
+    """The device hangs for 0.55 s with two questions in its input, then answers both, one after the other."""
+
+    async def story(wire, device):
+        device.lies = [liars.late(0.55), liars.late(0.03)]
+        for question in (TEN, TWENTY):
+            with pytest.raises(Silent):
+                await wire.ask(question, 100)
+        for _ in range(2):
+            assert await wire.ask(THIRTY, 1000) == (300, 301)
+            assert await wire.ask(TEN, 1000) == (100, 101)
+
+    over_rtu(story)
+
+
+def test_a_unit_that_speaks_out_of_turn_is_let_finish():
+    async def story(wire, device):
+        device.lies = [liars.said_at(0.0, 0.05, 0.05, 0.05)]
+        assert await wire.ask(TEN, 1000) == (100, 101)
+        await asyncio.sleep(0.06)
+        assert await wire.ask(TWENTY, 1000) == (200, 201)
+        assert await wire.ask(THIRTY, 1000) == (300, 301)
+
+    over_rtu(story)
 
 
 @pytest.mark.parametrize("gap_s", [0.0, 0.05])
