@@ -22,7 +22,7 @@ from drivers.condition import Value
 from drivers.reading import Located, Placed
 from drivers.registers import Order
 from drivers.table import Point, Step, Table
-from drivers.terms import NotRecognised, Pacing, Poll, Supervision
+from drivers.terms import EXCEPTIONS, NotRecognised, Pacing, Poll, Supervision
 from drivers.wire import Read, Replies, Write
 from drivers.writing import Asked, NotAllowed, Placing
 from edge.model.quantities import BY_KEY
@@ -371,7 +371,7 @@ class Device:
 
     def explain(self, exception: int) -> str:
         """Say what a Modbus exception of this device means."""
-        return self.table.exceptions.get(exception, _EXCEPTIONS.get(exception, f"exception {exception}"))
+        return self.table.exceptions.get(exception, EXCEPTIONS.get(exception, f"exception {exception}"))
 
     def _watts(self, current_ma: int, seen: Mapping[str, Value] | None = None) -> int:
         return writing.watts(self.table.control, current_ma, self._phases, self._voltage_v, seen or {})
@@ -395,12 +395,6 @@ class Device:
             fallback_watts=self._watts(fallback_ma),
         )
         return writing.writes(self.table, steps, self._at, asked, known)
-
-
-_EXCEPTIONS = {
-    1: "illegal function", 2: "illegal address", 3: "illegal value", 4: "device failure",
-    5: "acknowledge", 6: "busy", 8: "memory parity", 10: "gateway path", 11: "gateway target silent",
-}  # fmt: skip
 
 
 def _given(steps: tuple[Step, ...], fallback_ma: int, time_ms: int) -> tuple[Step, ...]:

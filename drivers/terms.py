@@ -7,6 +7,12 @@ import msgspec
 from drivers.table import Fallback, Supervised
 from drivers.wire import Read
 
+# Modbus Application Protocol V1.1b3, 7.
+EXCEPTIONS = {
+    1: "illegal function", 2: "illegal address", 3: "illegal value", 4: "device failure",
+    5: "acknowledge", 6: "busy", 8: "memory parity", 10: "gateway path", 11: "gateway target silent",
+}  # fmt: skip
+
 
 class NotRecognised(Exception):
     """The device is not of this family, or did not answer.  expected, found: in words."""

@@ -62,10 +62,14 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Golden:
+    return read(name, (FOLDER / f"{name}.txt").read_text())
+
+
+def read(name: str, text: str) -> Golden:
     head: dict[str, str] = {}
     parts: list[Part] = []
     asked: bytes | None = None
-    for number, raw in enumerate((FOLDER / f"{name}.txt").read_text().splitlines(), 1):
+    for number, raw in enumerate(text.splitlines(), 1):
         line = raw.split("#", 1)[0].strip()
         if not line:
             continue

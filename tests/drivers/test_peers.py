@@ -86,3 +86,36 @@ CHARX = {
 def test_the_charx_controller_is_laid_out_as_its_python_library_says() -> None:
     fast = [p for p in library.load("phoenix_charx_sec").points if p.group.every == "fast"]
     assert {p.key: (p.address - 1000, p.type.count) for p in fast} == CHARX
+
+
+# Input registers as sdm_modbus 0.6.1 (MIT) has them for SDM630; SDM72D-M V2 and, with one phase, SDM120
+# and SDM230 have the same addresses there as far as they have the value.
+SDM = {
+    "voltage_l1_mv": 0, "voltage_l2_mv": 2, "voltage_l3_mv": 4, "current_l1_ma": 6, "current_l2_ma": 8,
+    "current_l3_ma": 10, "power_l1_w": 12, "power_l2_w": 14, "power_l3_w": 16, "apparent_l1_va": 18,
+    "apparent_l2_va": 20, "apparent_l3_va": 22, "reactive_l1_var": 24, "reactive_l2_var": 26,
+    "reactive_l3_var": 28, "power_factor_l1_pm": 30, "power_factor_l2_pm": 32, "power_factor_l3_pm": 34,
+    "power_w": 52, "apparent_va": 56, "reactive_var": 60, "power_factor_pm": 62, "frequency_mhz": 70,
+    "energy_import_wh": 72, "energy_export_wh": 74, "energy_import_l1_wh": 346, "energy_import_l2_wh": 348,
+    "energy_import_l3_wh": 350, "energy_export_l1_wh": 352, "energy_export_l2_wh": 354,
+    "energy_export_l3_wh": 356,
+}  # fmt: skip
+ONE_PHASE = {"power_w": 12, "apparent_va": 18, "reactive_var": 24, "power_factor_pm": 30}
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("eastron_sdm630", SDM),
+        ("eastron_sdm72d_m_v2", SDM),
+        ("eastron_sdm120", SDM | ONE_PHASE),
+        ("eastron_sdm230", SDM | ONE_PHASE),
+    ],
+)
+def test_the_eastron_meters_are_laid_out_as_their_python_library_says(
+    name: str, theirs: dict[str, int]
+) -> None:
+    ours = {p.key: p for p in library.load(name).points if p.group.space == "input" and not p.private}
+    assert len(ours) >= 8
+    for key, point in ours.items():
+        assert (point.address, point.type.name) == (theirs[key], "f32"), key
