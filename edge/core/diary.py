@@ -49,7 +49,9 @@ class Diary:
         seen = self._observed(state, record)
         clock = (tick.at_ms, tick.wall_ms, tick.wall_trusted)
         self._sessions, session_rows = sessions.step(self._sessions, seen, *clock)
-        self._ports, port_rows = ports.step(self._ports, seen, *clock, power_lost=self._power_lost(state))
+        self._ports, port_rows = ports.step(
+            self._ports, seen, *clock, power_lost=self._power_lost(state, tick.at_ms)
+        )
         return [*_kept(session_rows), *_kept(port_rows), *self._decisions.step(record)]
 
     def _observed(self, state: State, record: TickRecord) -> list[Observation]:
@@ -68,11 +70,20 @@ class Diary:
             )
         return seen
 
-    def _power_lost(self, state: State) -> str:
-        """Return the evidence that the mains are gone, "" while they are not or nobody can say."""
+    def _power_lost(self, state: State, now_ms: int) -> str:
+        """Return the evidence that the mains are gone, "" while they are not or nobody can say.
+
+        A meter that has fallen silent is no evidence, whatever it last showed.
+        """
         meter = self._site.nodes[0].meter
-        voltages = state.meters[meter].voltages_mv if meter else ()
+        if not meter:
+            return ""
+        known = state.meters[meter]
+        age_ms = known.age_ms(now_ms)
         dead_mv = self._site.voltage_v * 1000 // DEAD_PER_NOMINAL
+        if age_ms is None or age_ms > self._site.policy.meter_silent_ms:
+            return ""
+        voltages = known.voltages_mv
         if not voltages or max(voltages) >= dead_mv:
             return ""
         return f"{meter} shows " + ", ".join(f"{mv // 1000} V" for mv in voltages)
