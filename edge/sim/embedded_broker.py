@@ -16,7 +16,7 @@ from typing import Any
 
 async def serve(port: int, passwords: dict[str, str]) -> None:
     """Serve until SIGTERM or SIGINT."""
-    hashed = import_module("passlib.apps").custom_app_context.hash  # amqtt is an extra: not there to type
+    hashed = import_module("pwdlib.hashers.argon2").Argon2Hasher().hash  # comes with amqtt, an extra
     folder = Path(sys.argv[1]).parent
     file = folder / "broker.passwords"
     file.write_text("".join(f"{u}:{hashed(p)}\n" for u, p in passwords.items()))

@@ -17,6 +17,7 @@ from edge.sim.registers import NoAnswer, Refused
 from edge.sim.vehicle import Vehicle
 
 AT = Address(unit=1, tcp="127.0.0.1:502")
+ARMED_MS = 20_000
 CHARGERS = [n for n in library.names() if library.load(n).kind != "meter"]
 METERS = [n for n in library.names() if library.load(n).kind == "meter"]
 
@@ -37,7 +38,7 @@ class Bench:
             chargers=(charger,) if self.charger else (),
         )  # fmt: skip
         self.depot = Depot(site, traffic=False)
-        self.now_ms = 0
+        self.now_ms = self.told_ma = 0
         tcp, _ = self.depot.units()
         self.units: Units = tcp[AT.tcp]
         self.device = Device(table, AT.unit)
@@ -54,10 +55,10 @@ class Bench:
         while self.now_ms < end:
             self.now_ms += 100
             self.depot.step(self.now_ms)
-            every_ms = self.device.supervision().every_ms
+            every_ms = self.device.supervision(ARMED_MS).every_ms
             if feed and every_ms and self.now_ms - fed_ms >= every_ms:
                 fed_ms = self.now_ms
-                for ask in self.device.keep_alive(10_000):
+                for ask in self.device.keep_alive(self.told_ma):
                     self.read(ask) if isinstance(ask, Read) else self.write(ask)
 
     def ask(self, unit: int, pdu: bytes) -> bytes:
@@ -134,7 +135,7 @@ def charging(request) -> Bench:
     """A charger with a vehicle, told 10 A."""
     bench = Bench(request.param)
     bench.recognise()
-    for write in bench.device.arm(8_000, 20_000):
+    for write in bench.device.arm(8_000, ARMED_MS):
         assert bench.write(write) == 0, write
     bench.twin.plug(Vehicle("v", 10**6, 10**9, phases=3, max_a=32.0, follows=1.0, reaction_ms=1_000))
     tell(bench, 10_000)
@@ -143,6 +144,7 @@ def charging(request) -> Bench:
 
 
 def tell(bench: Bench, ma: int) -> None:
+    bench.told_ma = ma
     for write in bench.device.set_current(ma, bench.readings()):
         assert bench.write(write) == 0, write
 
@@ -159,7 +161,7 @@ def test_a_charger_says_what_it_does(charging):
 
 def test_a_charger_is_paused_and_resumed_as_it_wants(charging):
     tell(charging, 0)
-    charging.go(10, feed=False)
+    charging.go(10, feed=True)
     assert charging.twin.currents_a == (0.0, 0.0, 0.0)
     if charging.device.table.control.zero != "aborts":
         tell(charging, 12_000)
@@ -175,7 +177,7 @@ def test_silence_brings_the_fallback(charging):
         assert twin.currents_a[0] == pytest.approx(before_a)
         return
     expected_a = {"stops": 0.0, "none": before_a}.get(supervision.fallback, 8.0)
-    if supervision.fallback == "written" and not charging.device.arm(8_000, 20_000):
+    if supervision.fallback == "written" and not charging.device.arm(8_000, ARMED_MS):
         expected_a = 0.0
     assert twin.currents_a[0] == pytest.approx(expected_a, rel=0.11)
 

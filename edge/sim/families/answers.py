@@ -61,6 +61,9 @@ class Answers:
         own = {p.key for p in table.points} - set(known)
         asked = [c for d in self.rules for c, _ in d.rules] + list(table.expect)
         asked += [c for c, _ in table.words_if]
+        # What an installer sets once is set: the twin is a device that has been commissioned.
+        self.unset = [s.only_when for s in table.arm if s.only_when]
+        asked += self.unset
         self.names = sorted({name for c in asked for name in c.names} & own)
         ratios = {name for p in table.points for name in p.times}
         self.tried = {
@@ -95,6 +98,7 @@ class Answers:
 
     def _score(self, values: Mapping[str, Value], wanted: Mapping[str, Value]) -> int:
         score = sum(1000 for c in self.table.expect if c.holds(values) is not False)
+        score += sum(1 for c in self.unset if c.holds(values) is False)
         for rule in self.rules:
             if rule.key in wanted and derived(rule, values) == wanted[rule.key]:
                 score += WEIGHTS.get(rule.key, 1)

@@ -114,7 +114,7 @@ class Map:
             return self._row(points[0], values)
         word = 0
         for point in points:
-            word |= (int(self._raw(point, values)) << point.shift) & point.mask
+            word |= (int(self._raw(point, values)) & point.mask) << point.shift
         return encode.number(points[0].type.name, word, points[0].order == "little", points[0].swap)
 
     def _row(self, point: Point, values: Mapping[str, Value]) -> Words:

@@ -23,7 +23,7 @@ from edge.sim.registers import Table as Space
 
 # The time after which a device falls back, where neither its table nor the site file says.
 TIME_MS = 30_000
-ALIVE_CLEARED_MS = 1_000
+DELIVERED_A = 6.0  # a fallback that nobody has written yet
 FED_BY_REQUEST = ("any_request", "station_poll")
 FED_BY_KEEPING = ("alive_bit", "token", "enabled_watchdog")
 
@@ -55,10 +55,8 @@ class TableCharger(Charger):
         self.settings.clear()
         self._wanted_a = None
         self._aborted = False
-        if supervision.fallback in ("stops", "written"):
-            self.fallback_a = 0.0  # as delivered: nobody has written it yet
-        else:
-            self.fallback_a = self._fallback_a
+        delivered_a = {"stops": 0.0, "written": DELIVERED_A}
+        self.fallback_a = delivered_a.get(supervision.fallback, self._fallback_a)
 
     def power_cycle(self) -> None:
         """Lose every setting."""
@@ -162,7 +160,9 @@ class TableCharger(Charger):
             "any_write": True,
             "rewritten_timeout": setting.name in self._times or setting.name in keeps,
         }.get(supervision.kind, False)
-        if supervision.kind in FED_BY_KEEPING and setting.name in keeps:
+        if supervision.kind in FED_BY_KEEPING and not keeps:
+            fed = True
+        elif supervision.kind in FED_BY_KEEPING and setting.name in keeps:
             step = keeps[setting.name]
             fed = not isinstance(step.what, Fraction) or self._count(step) == count
         if fed:
