@@ -111,7 +111,9 @@ def passes(tests: Path, stage: int, folder: Path) -> bool:
         return False
     corpus = [str(path) for path in sorted((HERE / "corpus" / "balance").glob("*"))]
     limit = ["prlimit", f"--cpu={CPU_LIMIT_S[stage]}"]
-    done = subprocess.run([*limit, program, "--first", "--sites", SITES, *corpus], capture_output=True, check=False)
+    done = subprocess.run(
+        [*limit, program, "--first", "--sites", SITES, *corpus], capture_output=True, check=False
+    )
     return done.returncode == 0
 
 
