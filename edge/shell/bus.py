@@ -60,6 +60,9 @@ REDUCE_FIRST_MS = 250
 # Exceptions of a gateway that say: the device behind me does not answer.
 GATEWAY = (10, 11)
 
+# Exceptions that say nothing about the register: acknowledged and not done yet, busy.
+NOT_NOW = (5, 6)
+
 Emit = Callable[[AnyEvent], None]
 
 
@@ -370,16 +373,18 @@ class Master:
         poll = member.fast if rank is Rank.FAST else member.slow
         if poll is None:
             poll = self._begin(member, rank, now_ms)
+        if not poll.replies:
+            poll.began_ms = now_ms
         read = poll.reads.pop(0)
         reply = await self._fetch(member, read)
         poll.replies[read] = reply
-        if isinstance(reply, int) and member.device.refuse(read):
+        if isinstance(reply, int) and reply not in NOT_NOW and member.device.refuse(read):
             member.plan()  # what was refused is left out, or asked one by one
         elif poll.reads and not member.pacing.read_every_ms:
             return
         elif not poll.reads:
             self._end(member, rank)
-        self._tell_reading(member, poll)
+        self._tell_reading(member, rank, poll)
 
     def _begin(self, member: Member, rank: Rank, now_ms: int) -> Round:
         if rank is Rank.SLOW:
@@ -403,13 +408,18 @@ class Master:
         took_ms = self._clock.now_ms() - self._reading[1] + MARGIN_MS
         self._lead_ms = min(self.cycle_ms, max(took_ms, self._lead_ms - 5))
 
-    def _tell_reading(self, member: Member, poll: Round) -> None:
-        now_ms = self._clock.now_ms()
+    def _tell_reading(self, member: Member, rank: Rank, poll: Round) -> None:
+        """Tell what the replies say; as of when the first was asked for, so that no value looks too young."""
         values = member.device.decode(poll.replies)
-        member.read(now_ms, values, poll.began_ms)
+        refused = all(isinstance(reply, int) for reply in poll.replies.values())
         if member.pacing.read_every_ms:
             poll.replies = {}  # such a device takes seconds: what it says is told as it comes
-        self._emit(Reading(now_ms, member.id, {**values, **member.counts.values()}))
+        elif refused and rank is Rank.FAST:
+            raise Garbage("it refuses whatever it is asked")
+        if refused:
+            return
+        member.read(self._clock.now_ms(), values, poll.began_ms)
+        self._emit(Reading(poll.began_ms, member.id, {**values, **member.counts.values()}))
 
 
 def _sends_twice(device: Device, wire: Wire) -> bool:

@@ -396,6 +396,46 @@ def test_what_the_allow_list_does_not_hold_is_not_sent_whoever_asks_for_it(monke
     assert set_points(device) == []
 
 
+def test_a_device_that_is_busy_is_not_taken_for_one_without_the_registers():
+    device = sdm630()
+    with PtyLine({7: device}) as line:
+
+        async def story(it: Story):
+            await it.until(lambda: it.of(Reading))
+            device.always = liars.refused(6)
+            before = len(it.of(Reading))
+            await it.until(lambda: it.of(Lost), 10)
+            assert "refuses whatever it is asked" in it.of(Lost)[0].why
+            assert len(it.of(Reading)) <= before + 1, "no reading without a value"
+            device.always = liars.truth
+            await it.until(lambda: len(it.of(Identified)) == 2, 15)
+            await it.until(lambda: it.of(Reading)[-1].values.get("current_l3_ma") == 7_000)
+
+        play(on_line(line), [member("main", "eastron_sdm630", 7)], story)
+
+
+def test_a_reading_is_as_old_as_its_first_question():
+    """A setpoint that was written while a poll was under way is not seen in that poll's values."""
+    device = heidelberg()
+    with PtyLine({1: device}) as line:
+
+        async def story(it: Story):
+            it.tell("bay-1", 16_000)
+            await it.until(lambda: it.of(Written) and len(it.of(Reading)) > 2)
+            for current_ma in range(15_000, 10_000, -500):
+                it.tell("bay-1", current_ma)
+                await asyncio.sleep(0.13)
+            await it.until(lambda: it.of(Written)[-1].current_ma == 10_500)
+            written = {e.at_ms: e.current_ma for e in it.of(Written)}
+            seen = [e for e in it.of(Reading) if "setpoint_ma" in e.values]
+            for reading in seen:
+                before = [ma for at_ms, ma in written.items() if at_ms < reading.at_ms]
+                if before:
+                    assert reading.values["setpoint_ma"] <= before[-1]
+
+        play(on_line(line), [bay()], story)
+
+
 def test_garbage_is_asked_again_at_once_and_counted():
     device = sdm630()
     with PtyLine({7: device}) as line:
