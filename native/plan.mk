@@ -45,5 +45,5 @@ fuzz: $(OUT)/fuzz_plan
 
 corpus: $(OUT)/fuzz_plan
 	rm -rf $(OUT)/corpus-plan && mkdir -p $(OUT)/corpus-plan corpus/plan
-	$< -merge=1 -max_len=512 $(OUT)/corpus-plan corpus/plan $(OUT)/found-plan
+	$< -set_cover_merge=1 -use_counters=0 -max_len=512 $(OUT)/corpus-plan corpus/plan $(OUT)/found-plan
 	rm -rf corpus/plan && mv $(OUT)/corpus-plan corpus/plan
