@@ -81,6 +81,7 @@ static void iterate(struct state *s, bool note)
     if (note) { s->step_now = sqrt(moved_x * s->weight + moved_y / s->weight); }
     s->iterations++;
     s->age++;
+    assert(s->weight > 0);
 }
 
 static void certify(struct state *s)
@@ -88,6 +89,7 @@ static void certify(struct state *s)
     settle_peak(s, s->y_next);
     sum_prices(s, s->y_next);
     double bound = lower_bound(s);
+    assert(!isnan(bound));
     if (bound > s->bound) { s->bound = bound; }
     try_plan(s);
 }
@@ -142,6 +144,7 @@ int pl_begin(const struct pl_problem *problem, void *memory, int64_t bytes)
     memset(memory, 0, (size_t)bytes);
     lay_out(&z, s, memory);
     s->problem = problem;
+    s->most = z;
     s->slots = problem->slots;
     s->stride = (problem->slots + LANES - 1) / LANES * LANES;
     s->hours = problem->slot_s / 3600.0;

@@ -161,6 +161,7 @@ static void account(struct state *s, const double *amps, double *energy_wh,
     peak = site[0];
     for (int32_t t = 1; t < s->slots; t++) { peak = larger(peak, site[t]); }
     total += p->demand_per_kw * fmax(0, peak - p->already_kw);
+    assert(!isnan(total));
     answer->objective = total;
     answer->peak_kw = peak;
     answer->unmet_wh = unmet_wh;

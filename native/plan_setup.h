@@ -176,6 +176,7 @@ static void make_cars(struct state *s)
         at += car->len;
     }
     s->moments = at;
+    assert(s->car_count == s->most.cars && s->moments == s->most.moments);
 }
 
 /* Point each car at the nearest lines above it. */
@@ -231,6 +232,8 @@ static void give_rows(struct state *s)
         s->row_count += line->rows;
         s->dual_count += line->phasor ? 2 : 1;
     }
+    assert(s->line_count <= s->most.lines);
+    assert(s->row_count <= s->most.rows && s->dual_count <= s->most.duals);
     for (int32_t i = 0; i < s->car_count; i++) {
         struct car *car = &s->cars[i];
         uint32_t phases = p->chargers[car->charger].phases;

@@ -73,8 +73,14 @@ struct car {
 
 struct load;
 
+/* How many lines, rows and cars a problem can have at most. */
+struct sizes {
+    int64_t slots, lines, rows, duals, cars, moments, nodes, lawful;
+};
+
 struct state {
     const struct pl_problem *problem;
+    struct sizes most;     /* what the block has been laid out for */
     int64_t moments;
     int64_t iterations;
     int64_t rows_live;
@@ -117,11 +123,6 @@ struct state {
     float *given;          /* finish: per car the part of its need that it gets */
     int32_t *moved;        /* setup: per line where it has gone */
     int32_t *order;        /* 1 row of slots */
-};
-
-/* How many lines, rows and cars a problem can have at most. */
-struct sizes {
-    int64_t slots, lines, rows, duals, cars, moments, nodes, lawful;
 };
 
 static inline int64_t place(int64_t *used, int64_t count, size_t size)

@@ -3,7 +3,8 @@
  *
  *     test_plan [--seed N] [--problems N] [FILE...]    FILE: an input of the fuzzer
  *
- * Prints the seed first.  Expected values stand as formulas beside the call.
+ * Prints the seed first and a digest of all amperes last.  Expected values stand as formulas beside
+ * the call.
  */
 #include "plan_case.h"
 
@@ -14,6 +15,7 @@ static struct plan_case problem;
 static struct plan_answer answer;
 static int checks;
 static int failures;
+static uint64_t digest = 14695981039346656037u;  /* FNV-1a, 64 bits, of all amperes */
 
 static void expect(bool ok, const char *words, int line, double found)
 {
@@ -45,6 +47,17 @@ static void one_bay(void)
         .energy_wh = 10000, .unmet_per_kwh = 5 };
 }
 
+static void digest_amps(void)
+{
+    for (int64_t at = 0; at < pl_moments(&problem.problem); at++) {
+        uint64_t ua = (uint64_t)(answer.amps[at] * 1e6 + 0.5);
+        for (int byte = 0; byte < 8; byte++) {
+            digest ^= ua >> (8 * byte) & 255;
+            digest *= 1099511628211u;
+        }
+    }
+}
+
 static void solve(int line, double wanted)
 {
     memset(&answer, 0, sizeof answer);
@@ -52,6 +65,7 @@ static void solve(int line, double wanted)
     expect(result == PL_OK, "solved", line, result);
     const char *words = broken_promise(&problem.problem, &answer);
     expect(words == NULL, words == NULL ? "" : words, line, 0);
+    digest_amps();
     double hair = 3e-4 * (1 + fabs(wanted));
     expect(fabs(answer.sums.objective - wanted) <= hair, "cost", line, answer.sums.objective);
     expect(fabs(answer.sums.lower_bound - wanted) <= hair, "bound", line, answer.sums.lower_bound);
@@ -174,6 +188,7 @@ static void check_bytes(const uint8_t *data, size_t size, int32_t iterations, co
     int result = solve_case(&problem, iterations, &answer);
     checks++;
     if (result != PL_OK) { return; }
+    digest_amps();
     const char *words = broken_promise(&problem.problem, &answer);
     if (words == NULL) { return; }
     failures++;
@@ -216,6 +231,6 @@ int main(int argc, char **argv)
     test_refusals();
     test_random(problems);
     for (int i = first; i < argc; i++) { test_file(argv[i]); }
-    printf("%d checks, %d failures\n", checks, failures);
+    printf("%d checks, %d failures, digest %016" PRIx64 "\n", checks, failures, digest);
     return failures == 0 ? 0 : 1;
 }
