@@ -9,7 +9,6 @@ is taken from the daemon's own word but its ticks, which are counted on its page
 """
 
 import contextlib
-import json
 import random
 import signal
 import subprocess
@@ -23,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge.model.site import Site
+from edge.shell.sitefile import load
 from edge.sim import demosite
 from edge.sim.broker import BrokerFiles
 from edge.sim.control import ask
@@ -50,6 +51,7 @@ class Running:
     """All that runs.  passwords: of the broker's users.  ticks: messages of the page's stream."""
 
     site: demosite.DemoSite
+    drawn: Site
     port: int
     broker: str
     passwords: dict[str, str]
@@ -59,8 +61,6 @@ class Running:
     observer: Party
     inbox: Inbox
     arrivals: Arrivals
-    meters: list[str]
-    chargers: list[str]
     ticks: int = 0
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -129,7 +129,7 @@ def started(port: int, seed: int) -> Iterator[Running]:
             "--json",
         ]
         simulator = child("simulator", [*depot, *twin])
-        devices = said_by(simulator)
+        wait_for_line(simulator)
         wait_for_port(broker, broker_port)
         words = ["run", "--site", str(site.site), "--state", str(site.state), "--port", str(port)]
         daemon = child("daemon", [*depot, *words])
@@ -144,9 +144,8 @@ def started(port: int, seed: int) -> Iterator[Running]:
             party.ready()
         inbox.reply = network.publish
         running = Running(
-            site, port, files.kind, who, simulator, daemon, utility, observer, inbox, arrivals,
-            meters=[d["id"] for d in devices if d["is"] == "meter"],
-            chargers=[d["id"] for d in devices if d["is"] == "charger"],
+            site, load(site.site), port, files.kind, who,
+            simulator, daemon, utility, observer, inbox, arrivals,
         )  # fmt: skip
         wait_for_page(running)
         reader = threading.Thread(target=running.count_ticks, daemon=True)
@@ -169,16 +168,13 @@ def ending_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def said_by(simulator: Child) -> list[dict[str, Any]]:
-    """Return what the simulator serves: its first line.  Raises EndedEarly."""
+def wait_for_line(simulator: Child) -> None:
+    """Wait until the simulator has said what it serves.  Raises EndedEarly."""
     assert simulator.process.stdout is not None
-    line = simulator.process.stdout.readline()
-    if not line:
+    if not simulator.process.stdout.readline():
         with contextlib.suppress(subprocess.TimeoutExpired):
             simulator.process.wait(5)
         simulator.check()
-    devices: list[dict[str, Any]] = json.loads(line)["devices"]
-    return devices
 
 
 def wait_for_port(child: Child, port: int) -> None:
@@ -227,20 +223,23 @@ def headless(running: Running, seconds: int, seed: int) -> dict[str, Any]:
     """Do the bad day, and return what was seen."""
     start, cost = time.monotonic(), Cost(running.daemon.pid)
     draw = random.Random(f"{seed} losses")
-    meter, charger = draw.choice(running.meters), draw.choice(running.chargers)
     plan: list[tuple[float, str, str]] = []
     if seconds > EVENT_AT_S:
         plan.append((EVENT_AT_S, "event", ""))
-    for before_end_s, device in ((METER_BEFORE_END_S, meter), (CHARGER_BEFORE_END_S, charger)):
+    for before_end_s, what in ((METER_BEFORE_END_S, "meter"), (CHARGER_BEFORE_END_S, "charger")):
         lost_s = seconds - before_end_s
         if lost_s > EVENT_AT_S + EVENT_FOR_S:
-            plan += [(lost_s, "kill", device), (lost_s + LOST_FOR_S, "restore", device)]
-    for at_s, do, device in sorted(plan):
+            plan += [(lost_s, "kill", what), (lost_s + LOST_FOR_S, "restore", what)]
+    lost: dict[str, str] = {}
+    for at_s, do, what in sorted(plan):
         running.wait_until(start + at_s)
         if do == "event":
             send_event(running, EVENT_FOR_S, "Feeder relief")
-        else:
-            running.order(do, device=device)
+            continue
+        if do == "kill":
+            busy = busy_meters(running) if what == "meter" else [c.id for c in running.drawn.chargers]
+            lost[what] = draw.choice(busy)
+        running.order(do, device=lost[what])
     running.wait_until(start + seconds)
     ticks, cpu_percent, rss_mb = running.ticks, cost.cpu_percent, cost.rss_mb
     report = running.order("report")["report"]
@@ -258,6 +257,14 @@ def headless(running: Running, seconds: int, seed: int) -> dict[str, Any]:
         "rss_mb": round(rss_mb, 1),
         "cpu_percent": round(cpu_percent, 1),
     }
+
+
+def busy_meters(running: Running) -> list[str]:
+    """Return the meters whose loss matters now: below them a charger is told more than its fallback."""
+    site, look = running.drawn, running.order("look")["look"]
+    above = [c for c in site.chargers if (look["chargers"][c.id]["told_ma"] or 0) > c.fallback_ma]
+    nodes = {n for c in above for n in site.path(c.node)}
+    return [n.meter for n in site.nodes if n.id in nodes and n.meter] or [m.id for m in site.meters]
 
 
 def live(running: Running, say: Any) -> None:
