@@ -133,11 +133,11 @@ def test_the_drivers_read_the_twin_as_it_is(site: Site) -> None:
 
 def test_the_core_on_real_wires_breaks_nothing(site: Site) -> None:
     wired = Wired(site, seed=2, core=True)
-    asyncio.run(wired.run(14))
-    assert wired.records >= 11
+    asyncio.run(wired.run(10))
+    assert wired.records >= 7
     assert wired.judge.report()["violations"] == []
     assert all(c.told is not None for c in wired.depot.chargers.values())
-    assert sum(c.energy_wh for c in wired.depot.chargers.values()) > 5
+    assert sum(c.energy_wh for c in wired.depot.chargers.values()) > 2
     assert {e.device for e in wired.events if isinstance(e, Lost)} == set()
 
 
