@@ -14,6 +14,6 @@ command -v frama-c >/dev/null || { echo "make prove needs: apt-get install frama
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 frama-c -c11 -machdep gcc_x86_64 balance.c -wp -wp-rte -wp-prover z3,cvc4 \
-    -wp-timeout "${TIMEOUT:-20}" -wp-par "${JOBS:-2}" -wp-fct "$FUNCTIONS" >"$log" 2>&1 || { cat "$log"; exit 1; }
+    -wp-timeout "${TIMEOUT:-60}" -wp-par "${JOBS:-2}" -wp-fct "$FUNCTIONS" >"$log" 2>&1 || { cat "$log"; exit 1; }
 grep -E 'Failed|Proved goals|Qed: |Z3 |CVC4 ' "$log" | grep -v ': Valid'
 grep -Eq 'Proved goals: +([0-9]+) / \1$' "$log"
