@@ -44,7 +44,9 @@ KEPT_POLLS = 16
 class Device:
     """A device of a family, at a unit, behind one of its connectors.
 
-    at_unit: the Modbus unit of connector 1.  voltage_v: nominal, line to neutral.
+    at_unit: the Modbus unit, of connector 1 or of its own: where connectors have units of their own, any
+    but the factory's is taken as it is (an Alfen's socket 2 is at unit 1 connector 2, or at unit 2).
+    voltage_v: nominal, line to neutral.
     phases: conductors that it is wired to.
     """
 
@@ -56,7 +58,9 @@ class Device:
         self.table = table
         self.connector = connector
         steps = connector - 1
-        self._at = Placing(at_unit + steps * table.connectors.unit_step, steps * table.connectors.stride)
+        factory = at_unit in {transport.unit for transport in table.transports}
+        unit = at_unit + steps * table.connectors.unit_step if factory else at_unit
+        self._at = Placing(unit, steps * table.connectors.stride)
         self._voltage_v, self._phases = voltage_v, phases
         self.port_offset = steps * table.connectors.port_step
         self.forget()
@@ -232,21 +236,25 @@ class Device:
 
     # Write -----------------------------------------------------------------------------------
 
-    def arm(self, fallback_ma: int = 0, supervision_ms: int = 0) -> list[Write]:
+    def arm(self, fallback_ma: int | None = None, supervision_ms: int = 0) -> list[Write]:
         """Return what to write once after recognition and reconnect: watchdog, fallback, no standby.
 
-        Steps for a fallback or time of 0 are left out: the device keeps its own.  The time is fitted into
-        what the device accepts; a fallback that it does not accept becomes the next lower one.
-        Raises NotAllowed if there is none.
+        fallback_ma: 0 stops charging; None and a time of 0 leave the device its own.  The time is fitted
+        into what the device accepts; a fallback that it does not accept becomes the next lower one.
+        Raises NotAllowed if there is none, see Table.takes_fallback().
         """
-        return self._writes(_given(self.table.arm, fallback_ma, supervision_ms), fallback_ma, supervision_ms)
+        return self._writes(
+            _given(self.table.arm, fallback_ma, supervision_ms), fallback_ma or 0, supervision_ms
+        )
 
-    def commission(self, fallback_ma: int = 0, supervision_ms: int = 0) -> list[Write]:
+    def commission(self, fallback_ma: int | None = None, supervision_ms: int = 0) -> list[Write]:
         """Return what an electrician writes once: settings in memory that wears out."""
         steps = _given(self.table.commission, fallback_ma, supervision_ms)
-        return self._writes(steps, fallback_ma, supervision_ms)
+        return self._writes(steps, fallback_ma or 0, supervision_ms)
 
-    def armed(self, seen: Mapping[str, Value], fallback_ma: int = 0, supervision_ms: int = 0) -> bool | None:
+    def armed(
+        self, seen: Mapping[str, Value], fallback_ma: int | None = None, supervision_ms: int = 0
+    ) -> bool | None:
         """Say whether readings show what arm() writes; None where they do not tell.
 
         False: the device has restarted or somebody else has written; arm() again.
@@ -397,9 +405,10 @@ class Device:
         return writing.writes(self.table, steps, self._at, asked, known)
 
 
-def _given(steps: tuple[Step, ...], fallback_ma: int, time_ms: int) -> tuple[Step, ...]:
+def _given(steps: tuple[Step, ...], fallback_ma: int | None, time_ms: int) -> tuple[Step, ...]:
     """Leave out the steps whose word has no value."""
-    none = {word for word, value in (("fallback", fallback_ma), ("time", time_ms)) if not value}
+    none = {"fallback"} if fallback_ma is None else set()
+    none |= set() if time_ms else {"time"}
     return tuple(step for step in steps if step.what not in none)
 
 

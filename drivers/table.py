@@ -109,6 +109,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Connectors(msgspec.Struct, frozen=True):
     """How connector n differs from connector 1: n-1 times the stride, unit step and port step.
 
+    unit_step: counts from the factory's unit; a site that gives another unit means that one.
     count: the device says how many it has (quantity "connectors").
     """
 
@@ -320,6 +321,14 @@ class Table(msgspec.Struct, frozen=True):
     derived: tuple[Derived, ...] = ()
     exceptions: dict[int, str] = {}
     caveats: tuple[Caveat, ...] = ()
+
+    def takes_fallback(self, fallback_ma: int) -> bool:
+        """Say whether it can be told a fallback current that is not above this one.
+
+        True as well where it cannot be told any: then the installer sets it in the device.
+        """
+        told = [self.settings[s.setting] for s in (*self.arm, *self.commission) if s.what == "fallback"]
+        return all(any(low <= fallback_ma for low, _ in one.accepts) for one in told)
 
     @property
     def cyclic(self) -> set[str]:

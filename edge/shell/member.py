@@ -284,7 +284,7 @@ class Member:
 
     def _compare(self, now_ms: int, values: dict[str, int | str]) -> None:
         control = self.device.table.control
-        back, fallback = values.get("setpoint_ma"), values.get("fallback_ma")
+        back = values.get("setpoint_ma")
         if control and self.written_ma is not None and isinstance(back, int):
             if abs(back - self.device.lawful(self.written_ma)) <= control.step_ma:
                 self._disagreed = 0
@@ -292,8 +292,8 @@ class Member:
                 self._disagreed = min(self._disagreed + 1, 6)
                 self.written_ma = None
         written = self.device.table.supervision.fallback == "written"
-        armed = not isinstance(fallback, int) or fallback == self.fallback_ma or not self.fallback_ma
-        if written and not armed and now_ms >= self._armed_at_ms + ARM_AGAIN_MS:
+        armed = self.device.armed(values, self.fallback_ma, self.supervision_ms)
+        if written and armed is False and now_ms >= self._armed_at_ms + ARM_AGAIN_MS:
             self.arm(now_ms)  # it restarted without our noticing: its defaults are back
 
     def failed(self, now_ms: int) -> bool:

@@ -283,6 +283,9 @@ def _device_currents(row: Row, table: Table) -> Iterator[Problem]:
     if own_high is not None and own_high > high:
         told = f"{amps_text(own_high)}: {table.name} takes no more than {amps_text(high)}"
         yield problem(row, "max_a", told)
+    falls = row.values.get("fallback_ma")
+    if falls is not None and not table.takes_fallback(falls):
+        yield problem(row, "fallback_a", f"{amps_text(falls)}: {table.name} cannot be told so little")
 
 
 def falls_to(site: Site) -> dict[str, int]:

@@ -75,6 +75,13 @@ def test_the_sdm630_gives_kwh_as_wh_and_a_frequency_that_is_ten_times_too_high_a
     assert seen["energy_import_wh"] == 1_234_500
 
 
+@pytest.mark.parametrize(("unit", "connector", "asked"), [(1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 1, 2)])
+def test_the_alfens_second_socket_is_meant_either_way(unit: int, connector: int, asked: int) -> None:
+    it = device("alfen_eve", unit, connector=connector)
+    assert it.unit == asked
+    assert {r.unit for r in it.polls()[0].reads} == {asked}
+
+
 def test_the_alfen_is_recognised_at_unit_200_and_read_at_its_socket() -> None:
     it = alfen(connector=2)
     assert it.unit == 2
@@ -167,6 +174,8 @@ def test_the_heidelberg_gets_tenths_of_an_ampere_rounded_down(ma: int, count: in
         (Write(3, 6, 260, (60,)), False),
         (Write(4, 6, 261, (60,)), False),
         (Write(3, 6, 261, (60, 60)), False),
+        (Write(3, 6, 261, (65_536 + 60,)), False),
+        (Write(3, 6, 261, ()), False),
     ],
 )
 def test_only_what_the_allow_list_holds_is_allowed(write: Write, allowed: bool) -> None:

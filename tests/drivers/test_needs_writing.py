@@ -501,8 +501,23 @@ def test_what_no_range_accepts_is_not_written() -> None:
         '[262, "u16", "fallback", "A", {function = 6, accepts = "6..16"}]',
         more='[setup]\narm = [["fallback", "fallback"]]\n',
     )
-    with pytest.raises(NotAllowed, match="fallback does not accept fallback"):
-        device.arm(5_000)
+    for fallback_ma in (0, 5_000):
+        with pytest.raises(NotAllowed, match="fallback does not accept fallback"):
+            device.arm(fallback_ma)
+        assert not device.table.takes_fallback(fallback_ma)
+    assert device.table.takes_fallback(6_000) and device.arm(6_000)
+    assert device.arm() == [], "none given: the device keeps its own"
+
+
+def test_a_fallback_of_nothing_is_written() -> None:
+    device = charger(
+        '[100, "u16", "current", "0.1 A", {function = 6, accepts = "0, 6..32"}],'
+        '[262, "u16", "fallback", "A", {function = 6, accepts = "0, 6..16"}]',
+        more='[setup]\narm = [["fallback", "fallback"]]\n',
+    )
+    assert device.arm(0) == [Write(1, 6, 262, (0,))], "a device left with its own would not stop"
+    assert device.table.takes_fallback(0)
+    assert charger(KEEP).table.takes_fallback(0), "cannot be told any: the installer sets it"
 
 
 def test_the_reads_that_show_fallback_and_time() -> None:

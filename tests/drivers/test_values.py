@@ -55,7 +55,7 @@ def test_text_and_bcd_cannot_be_written(kind: str) -> None:
         ("A", "ma", 1000), ("0.1 A", "ma", 100), ("mA", "ma", 1), ("0.06 A", "ma", 60), ("1 V", "mv", 1000),
         ("0.001 kWh", "wh", 1), ("10 Ws", "wh", Fraction(1, 360)), ("mW", "w", Fraction(1, 1000)),
         ("100 W", "w", 100), ("-0.1 W", "w", Fraction(-1, 10)), ("0.01 Hz", "mhz", 10), ("0.1 °C", "mc", 100),
-        ("", "pm", 1000), ("0.1 %", "pm", 1), ("s", "ms", 1000), ("min", "s", 60), ("", "", 1), ("1/3 A", "ma", Fraction(1000, 3)),
+        ("", "pm", 1000), ("0.1 %", "pm", 1), ("s", "ms", 1000), ("min", "ms", 60_000), ("h", "s", 3600), ("min", "s", 60), ("", "", 1), ("1/3 A", "ma", Fraction(1000, 3)),
     ],
 )  # fmt: skip
 def test_units_as_the_manual_prints_them_are_exact(printed: str, unit: str, ours: int | Fraction) -> None:

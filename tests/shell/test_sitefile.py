@@ -172,6 +172,20 @@ def test_a_slip_refuses_the_site_and_is_told(tmp_path, old, new, tells):
     assert any(tells in str(problem) for problem in examined.problems), list(map(str, examined.problems))
 
 
+def test_a_fallback_that_the_device_cannot_be_told_is_a_slip(tmp_path):
+    """A Webasto Next falls back to 6 A at least: 0 would leave it what it has."""
+    examined = broken(
+        tmp_path,
+        ("unit = 2\nconnector = 2", "unit = 2"),
+        (
+            'driver = "alfen_eve"\ntcp = "192.168.1.20:502"\nunit = 2',
+            'driver = "webasto_next"\ntcp = "192.168.1.21:502"\nunit = 2',
+        ),
+    )
+    told = [str(problem) for problem in examined.problems]
+    assert any("fallback_a: 0 A: webasto_next cannot be told so little" in one for one in told), told
+
+
 def test_all_slips_are_told_at_once_with_line_table_id_and_key(tmp_path):
     examined = broken(
         tmp_path,
