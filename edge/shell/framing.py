@@ -107,6 +107,9 @@ class Framing(Protocol):
     def chars(self, pdu_size: int) -> int:
         """Return how many characters a frame with so many bytes of function and data takes."""
 
+    def refusal_mark(self, question: Question) -> bytes:
+        """Return what every refusal of a question has in it; empty where that is not worth looking for."""
+
 
 def _fits(pdu: bytes, question: Question) -> Found | None:
     """Return what a whole, sound frame of the right unit says, or None if it answers something else."""
@@ -160,6 +163,9 @@ class Tcp:
     def chars(self, pdu_size: int) -> int:
         return 7 + pdu_size
 
+    def refusal_mark(self, question: Question) -> bytes:
+        return bytes((question.function | 0x80,))
+
 
 class Rtu:
     """Unit, function and data, checksum; frames are told apart by silence, which no driver passes on.
@@ -203,6 +209,9 @@ class Rtu:
 
     def chars(self, pdu_size: int) -> int:
         return 3 + pdu_size
+
+    def refusal_mark(self, question: Question) -> bytes:
+        return bytes((question.function | 0x80,))
 
     @staticmethod
     def _ends(buffer: bytes, at: int) -> list[int]:
@@ -255,6 +264,9 @@ class Ascii:
 
     def chars(self, pdu_size: int) -> int:
         return 2 * (pdu_size + 2) + 3
+
+    def refusal_mark(self, question: Question) -> bytes:
+        return b""
 
     @staticmethod
     def _message(line: bytes) -> bytes | None:

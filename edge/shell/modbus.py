@@ -46,7 +46,10 @@ Tap = Callable[[str, float, bytes], None]
 
 @dataclass(slots=True)
 class _Open:
-    """The question that is being asked."""
+    """The question that is being asked.
+
+    least: bytes of a good answer.  refusal: a byte that a shorter one, a refusal, must hold.
+    """
 
     question: Question
     frame: bytes
@@ -55,6 +58,8 @@ class _Open:
     future: asyncio.Future[Found]
     sent_at: float
     settle_s: float
+    least: int
+    refusal: bytes
     buffer: bytes = b""
 
 
@@ -196,7 +201,8 @@ class Wire:
         loop = asyncio.get_running_loop()
         self._transaction = self._transaction % 0xFFFF + 1  # never 0: some devices answer all with 0
         frame = self.framing.frame(question, self._transaction)
-        line_s = self._char_s * (len(frame) + self.framing.chars(fr.answer_of(question)[1]))
+        answer_chars = self.framing.chars(fr.answer_of(question)[1])
+        line_s = self._char_s * (len(frame) + answer_chars)
         now = loop.time()
         self._open = _Open(
             question,
@@ -206,6 +212,8 @@ class Wire:
             loop.create_future(),
             now,
             max(timeout_s, SETTLE_S),
+            answer_chars,
+            self.framing.refusal_mark(question),
         )
         self._counts[question.unit] = counts
         counts.requests += 1
@@ -267,8 +275,8 @@ class Wire:
         if len(asked.buffer) > 2048:  # nobody says so much in one answer
             asked.buffer = asked.buffer[-1024:]
         answers = self._without_echo(asked)
-        if answers is None:
-            return
+        if answers is None or (len(answers) < asked.least and asked.refusal not in answers):
+            return  # a serial line brings its bytes one by one
         try:
             found = self.framing.find(answers, asked.question, asked.transaction)
         except OutOfStep as error:
