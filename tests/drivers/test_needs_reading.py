@@ -54,6 +54,12 @@ def test_need_02_types_beyond_32_bits() -> None:
     assert "x_bad" not in seen
 
 
+def test_need_02_accumulators_are_unsigned() -> None:
+    body = rows('[0, "acc32", "energy_import", "Wh"]', '[2, "acc64", "energy_export", "Wh"]')
+    seen = look(recognised(body), words("IQ", 0xFFFFFFFE, 1 << 63))
+    assert (seen["energy_import_wh"], seen["energy_export_wh"]) == (0xFFFFFFFE, 1 << 63)
+
+
 @pytest.mark.parametrize(("exponent", "wh"), [(0, 1234), (2, 123_400), (-1, 123), (0x8000 - 0x10000, None)])
 def test_need_02_accumulator_with_a_scale_factor_elsewhere(exponent: int, wh: int | None) -> None:
     body = rows(

@@ -66,6 +66,7 @@ def test_need_05_amperes_become_watts_at_the_lowest_voltage(unit: str, count: in
     [
         ({}, 9936),
         ({"current_l1_ma": 15_000}, 3312),
+        ({"current_l1_ma": 1_000, "current_l2_ma": 999}, 3312),
         ({"current_l1_ma": 15_000, "current_l2_ma": 14_000, "current_l3_ma": 200}, 6624),
         ({"current_l1_ma": 0, "current_l2_ma": 0, "current_l3_ma": 0}, 9936),
     ],

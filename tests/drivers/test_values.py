@@ -53,7 +53,7 @@ def test_text_and_bcd_cannot_be_written(kind: str) -> None:
     ("printed", "unit", "ours"),
     [
         ("A", "ma", 1000), ("0.1 A", "ma", 100), ("mA", "ma", 1), ("0.06 A", "ma", 60), ("1 V", "mv", 1000),
-        ("0.001 kWh", "wh", 1), ("10 Ws", "wh", Fraction(1, 360)), ("mW", "w", Fraction(1, 1000)),
+        ("0.001 kWh", "wh", 1), ("10 Ws", "wh", Fraction(1, 360)), ("Ws", "wh", Fraction(1, 3600)), ("kVAh as Wh", "wh", 1000), ("kVA as W", "w", 1000), ("mHz", "mhz", 1), ("mW", "w", Fraction(1, 1000)),
         ("100 W", "w", 100), ("-0.1 W", "w", Fraction(-1, 10)), ("0.01 Hz", "mhz", 10), ("0.1 °C", "mc", 100),
         ("", "pm", 1000), ("0.1 %", "pm", 1), ("s", "ms", 1000), ("min", "ms", 60_000), ("h", "s", 3600), ("min", "s", 60), ("", "", 1), ("1/3 A", "ma", Fraction(1000, 3)),
     ],
@@ -89,7 +89,7 @@ def test_halves_go_away_from_zero(raw: int, whole: int) -> None:
         ("model contains NV", {"model": "Alfen NV"}, True), ("model within A, B1", {"model": "B1"}, True),
         ("model within A,B1", {"model": "B"}, False),
         ("firmware older 1.10", {"firmware": "1.9.3"}, True), ("firmware older 1.2.1", {"firmware": "v1.2.1-4"}, False),
-        ("firmware newer 5.21", {"firmware": "5.22"}, True), ("x_a == 2", {"x_a": "2"}, False),
+        ("firmware newer 5.21", {"firmware": "5.22"}, True), ("firmware newer 5.22", {"firmware": "5.22"}, False), ("x_a == 2", {"x_a": "2"}, False),
         ("x_a == 1 and x_b == 1", {"x_a": 1, "x_b": 1}, True), ("x_a == 1 and x_b == 1", {"x_a": 0}, False),
         ("x_a == 1 and x_b == 1", {"x_a": 1}, None), ("x_a answered", {"x_a": 0}, True), ("x_a answered", {}, None),
     ],
