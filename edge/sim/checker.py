@@ -27,6 +27,7 @@ from edge.sim.depot import Look
 # I5: sample 1 s, decide 0.2 s, write 2 s, then 5 s for the charger and 5 s for the vehicle.
 SEEN_MS, DOWN_MS = 3_200, 13_200
 FALLBACK_MS = 6_000  # 5 s of silence and a tick
+FOUND_MS = 10_000 + FALLBACK_MS  # a device that has come back is looked for every 10 s at least
 STARVED_MS = 900_000
 
 CLASS_PCT = 0.5
@@ -286,21 +287,26 @@ class Loss:
 
 @dataclass
 class Fallbacks:
-    """I3: 6 s after a meter fell silent all chargers below it are told no more than their fallback."""
+    """I3: 6 s after a meter fell silent all chargers below it are told no more than their fallback.
+
+    A charger that cannot be told is excused, and so is one that has just come back: it has to be found again.
+    """
 
     site: Site
     lost: list[Loss] = field(default_factory=list)
     done: list[Loss] = field(default_factory=list)
+    _silent_ms: dict[str, int] = field(default_factory=dict)  # when each charger was last seen silent
 
     def see(self, look: Look) -> Iterator[Violation]:
         """Check the meters that are silent now."""
+        self._silent_ms |= {id: look.at_ms for id, seen in look.chargers.items() if seen.silent}
         for loss in self.lost:
             above = [
                 f"{c.id} {look.chargers[c.id].told_ma} mA"
                 for c in self.site.chargers
                 if loss.node in self.site.path(c.node)
                 and (look.chargers[c.id].told_ma or 0) > c.fallback_ma
-                and not look.chargers[c.id].silent
+                and look.at_ms - self._silent_ms.get(c.id, look.at_ms - FOUND_MS) >= FOUND_MS
             ]
             if not above and loss.told_ms is None:
                 writes = [w.at_ms for c in look.chargers.values() for w in c.writes]

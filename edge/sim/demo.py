@@ -200,7 +200,11 @@ def wait_for_page(running: Running) -> None:
 
 
 def send_event(running: Running, seconds: int, name: str) -> dict[str, Any]:
-    """Let the utility limit the site for a while, and let the twin's judge know.  Returns the event."""
+    """Let the utility limit the site for a while, and let the twin's judge know.  Returns the event.
+
+    The building is in the utility's programme too: it switches nothing on until the order is taken back.
+    """
+    running.order("hold", on=True)
     look = running.order("look")["look"]
     top = next(iter(look["other_a"]))
     other_w = sum(a * v for a, v in zip(look["other_a"][top], look["voltages_v"], strict=True))
@@ -225,16 +229,19 @@ def headless(running: Running, seconds: int, seed: int) -> dict[str, Any]:
     draw = random.Random(f"{seed} losses")
     plan: list[tuple[float, str, str]] = []
     if seconds > EVENT_AT_S:
-        plan.append((EVENT_AT_S, "event", ""))
+        plan += [(EVENT_AT_S, "event", ""), (EVENT_AT_S + EVENT_FOR_S, "release", "")]
     for before_end_s, what in ((METER_BEFORE_END_S, "meter"), (CHARGER_BEFORE_END_S, "charger")):
         lost_s = seconds - before_end_s
         if lost_s > EVENT_AT_S + EVENT_FOR_S:
             plan += [(lost_s, "kill", what), (lost_s + LOST_FOR_S, "restore", what)]
     lost: dict[str, str] = {}
-    for at_s, do, what in sorted(plan):
+    for at_s, do, what in sorted(p for p in plan if p[0] < seconds):
         running.wait_until(start + at_s)
         if do == "event":
             send_event(running, EVENT_FOR_S, "Feeder relief")
+            continue
+        if do == "release":
+            running.order("hold", on=False)
             continue
         if do == "kill":
             busy = busy_meters(running) if what == "meter" else [c.id for c in running.drawn.chargers]
@@ -275,4 +282,6 @@ def live(running: Running, say: Any) -> None:
         event = send_event(running, LIVE_EVENT_FOR_S, "Feeder relief")
         limit_kw = event["intervals"][0]["payloads"][0]["values"][0]
         say(f"the utility limits the depot to {limit_kw:g} kW for {LIVE_EVENT_FOR_S} s")
+        running.wait_until(time.monotonic() + LIVE_EVENT_FOR_S)
+        running.order("hold", on=False)
         due += EVERY_S

@@ -35,11 +35,14 @@ class OtherLoad:
     random: random.Random
     extra_a: list[float] = field(default_factory=lambda: [0.0] * PHASE_COUNT)  # added by a scenario
     quiet: bool = False  # base alone: no swing, machines or noise, for tests that compute by hand
+    held: bool = False  # the building obeys the utility too: nothing is switched on, the swing stands still
     now_a: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         self._period_s = self.random.uniform(*SWING_PERIOD_S)
         self._turn = self.random.random()
+        self._swung_ms = 0
+        self._last_ms: int | None = None
         self._machines = [
             _Machine(share, phases, self.random.random() < MACHINE_ON_S / (MACHINE_ON_S + MACHINE_OFF_S), 0.0)
             for share, phases in MACHINES
@@ -48,8 +51,11 @@ class OtherLoad:
     def step(self, now_ms: int) -> None:
         """Become what it is at now_ms."""
         share = [BASE] * PHASE_COUNT
+        if self._last_ms is not None and not self.held:
+            self._swung_ms += now_ms - self._last_ms
+        self._last_ms = now_ms
         if not self.quiet:
-            swing = SWING * math.sin(2 * math.pi * (now_ms / 1000 / self._period_s + self._turn))
+            swing = SWING * math.sin(2 * math.pi * (self._swung_ms / 1000 / self._period_s + self._turn))
             share = [s + swing for s in share]
             for machine in self._machines:
                 self._switch(machine, now_ms)
@@ -64,7 +70,7 @@ class OtherLoad:
     def _switch(self, machine: _Machine, now_ms: int) -> None:
         if machine.until_ms == 0.0:  # the first look: keep the state for a while
             machine.until_ms = now_ms + 1000 * self.random.expovariate(1 / MACHINE_ON_S)
-        if now_ms >= machine.until_ms:
+        if now_ms >= machine.until_ms and not (self.held and not machine.on):
             machine.on = not machine.on
             mean_s = MACHINE_ON_S if machine.on else MACHINE_OFF_S
             machine.until_ms = now_ms + 1000 * max(2.0, self.random.expovariate(1 / mean_s))

@@ -8,6 +8,7 @@
     {"do": "fault", "device": "bay-1"}               state F; repair ends it
     {"do": "repair", "device": "bay-1"}
     {"do": "load", "node": "panel-a", "add_a": [10, 0, 0]}   on top of the node's other load, until set again
+    {"do": "hold", "on": true}                       the building switches nothing on while this holds
     {"do": "plug", "device": "bay-1", "need_wh": 5000, "stay_s": 600, "phases": 3, "max_a": 16}
     {"do": "unplug", "device": "bay-1"}
     {"do": "traffic", "on": false}                   vehicles no longer come and go by themselves
@@ -42,7 +43,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 
     do: Literal[
         "kill", "restore", "freeze", "thaw", "power_cycle", "fault", "repair", "load", "plug", "unplug",
-        "traffic", "look",
+        "traffic", "hold", "look",
     ]  # fmt: skip
     device: str = ""
     node: str = ""
@@ -78,6 +79,9 @@ def obey(depot: Depot, order: Order) -> dict[str, Any]:
         return {"look": msgspec.to_builtins(depot.look(glance=True))}
     if order.do == "traffic":
         depot.traffic = order.on
+    elif order.do == "hold":
+        for load in depot.grid.loads.values():
+            load.held = order.on
     elif order.do == "load":
         if order.node not in depot.grid.loads:
             raise BadOrder(f"node: {order.node!r} is none of {', '.join(depot.grid.loads)}")

@@ -224,6 +224,9 @@ def test_a_silent_charger_cannot_be_told():
     run.silent = {"a"}
     run.checker.meter_lost("p", run.at_ms)
     assert run.go(8).broken == []
+    run.silent = set()
+    assert run.go(15.5).broken == []  # it has to be found first
+    assert run.go(1).broken == [("I3", "panel")]
 
 
 def test_a_meter_that_is_back_is_no_longer_held_against_anybody():

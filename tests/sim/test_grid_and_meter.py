@@ -1,5 +1,6 @@
 """Currents add up phase by phase, voltages sag, counters integrate: against sums made by hand."""
 
+import itertools
 import random
 
 import pytest
@@ -42,6 +43,16 @@ def test_other_load_never_exceeds_the_highest_plausible_load():
     assert highest[0] == 20.0  # reached, so the clip was needed
     assert highest[1] == 0.0  # no load is drawn there, and a scenario cannot make one
     assert 20.0 < highest[2] <= 30.0
+
+
+def test_a_building_that_holds_still_switches_nothing_on():
+    load = OtherLoad((20.0, 20.0, 20.0), random.Random(5))
+    free = [sum(load.now_a) for now in range(0, 300_000, 100) if load.step(now) is None]
+    load.held = True
+    held = [sum(load.now_a) for now in range(300_000, 600_000, 100) if load.step(now) is None]
+    assert max(b - a for a, b in itertools.pairwise(free)) > 3  # machines that start
+    assert max(b - a for a, b in itertools.pairwise(held)) < 1.5  # noise alone
+    assert min(held) < held[0] - 3  # what runs may stop
 
 
 def test_currents_add_up_the_tree_and_the_voltage_sags():
