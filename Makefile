@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check 'setuptools>=70.1' 'cffi>=1.15'
+	$(BIN)/pip install --quiet --disable-pip-version-check 'setuptools>=77' 'cffi>=1.15'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable .
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $@
