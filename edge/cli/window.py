@@ -11,8 +11,8 @@ from edge.shell.words import days
 
 EPILOG = """examples:
   depot window list
-  depot window add bay-3 --from 18:00 --ready-by 06:00 --need 40
-  depot window add bay-3 --from 18:00 --ready-by 06:00 --need 40 \\
+  depot window add bay-3 --from 18:00 --ready-by 06:00 --need-kwh 40
+  depot window add bay-3 --from 18:00 --ready-by 06:00 --need-kwh 40 \\
       --days mon-fri --priority 1 --vehicle "van 12" --id van-12
   depot window remove van-12
 
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("charger", metavar="CHARGER", help="its id in the site file")
     add.add_argument("--from", dest="from_time", metavar="HH:MM", required=True, help="when it is there")
     add.add_argument("--ready-by", metavar="HH:MM", required=True, help="when it leaves")
-    add.add_argument("--need", metavar="KWH", required=True, help="the energy that it needs, in kWh")
+    add.add_argument("--need-kwh", metavar="KWH", required=True, help="the energy that it needs, in kWh")
     add.add_argument("--days", default="daily", help="daily, weekdays, weekends, mon-fri, sat,sun … (daily)")
     add.add_argument("--priority", type=int, default=0, metavar="N", help="0 is served first (0)")
     add.add_argument("--vehicle", default="", help="its name, for people")
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             charger=args.charger,
             from_time=args.from_time,
             ready_by=args.ready_by,
-            need_kwh=args.need,
+            need_kwh=args.need_kwh,
             days=args.days,
             priority=args.priority,
             vehicle=args.vehicle,

@@ -88,7 +88,7 @@ def test_why_now_and_then(state: Path, capsys: Capture) -> None:
         (["why", "bay-1", "--at", "2031-01-01 00:00"], "still to come"),
         (["window", "remove", "x"], "there is no window 'x'"),
         (
-            ["window", "add", "bay-1", "--from", "1", "--ready-by", "06:00", "--need", "4"],
+            ["window", "add", "bay-1", "--from", "1", "--ready-by", "06:00", "--need-kwh", "4"],
             "from: '1': expected",
         ),
         (["events", "opt-out", "x", "--reason", "y"], "there is no event 'x'"),
@@ -105,7 +105,7 @@ def test_a_wrong_call_says_what_was_expected(
 
 def test_windows_come_and_go(state: Path, capsys: Capture) -> None:
     add = ["window", "add", "bay-2", "--from", "18:00", "--ready-by", "06:00", "--days", "mon-fri"]
-    assert main([*add, "--need", "400", "--vehicle", "van 13", "--id", "van-13"]) == 0
+    assert main([*add, "--need-kwh", "400", "--vehicle", "van 13", "--id", "van-13"]) == 0
     captured = capsys.readouterr()
     assert "added van-13: bay-2 for van 13: mon–fri 18:00 to 06:00, 400.0 kWh, priority 0" in captured.out
     assert "400.0 kWh cannot be had: bay-2 gives at most 88.3 kWh" in captured.err
