@@ -8,6 +8,8 @@ import argparse
 import importlib
 import sys
 
+from edge.shell.release import release
+
 # command -> what `depot --help` says of it.  The module is edge/cli/<command>.py and offers
 # arguments(parser) and run(args) -> exit code.
 COMMANDS = {
@@ -24,6 +26,7 @@ COMMANDS = {
     "why": "why a charger gets what it gets, now or at a time",
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
+    "audit": "the audit log: who did what, and what was refused",
     "uptime": "uptime per port and month",
     "export": "records of a month as a table for other programs",
     "balance": "one sharing problem through the C core",
@@ -43,7 +46,9 @@ def main(argv: list[str] | None = None) -> int:
         prog="depot",
         description="Edge controller for fleet charging depots. Not a listed power-control system.",
         epilog="try: depot demo      depot check site.toml      depot COMMAND --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"depot-edge {release()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(

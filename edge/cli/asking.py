@@ -64,6 +64,11 @@ def width() -> int:
     return max(WIDTH_MIN, min(WIDTH_MAX, shutil.get_terminal_size((80, 24)).columns))
 
 
+def hanging(first: str, text: str) -> str:
+    """Return text behind its first words, as wide as the terminal; it wraps under itself."""
+    return textwrap.fill(text, width(), initial_indent=first, subsequent_indent=" " * len(first))
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Return rows under a head, as wide as the terminal; the last column wraps under itself.
 

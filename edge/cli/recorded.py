@@ -1,4 +1,4 @@
-"""What the commands share that report from the daemon's store: which file, which month, which time zone."""
+"""What the commands share that read the daemon's store: which file, which month, which time zone."""
 
 import argparse
 from collections.abc import Iterator
@@ -15,6 +15,11 @@ from edge.shell.storefile import StoreTrouble
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of every command that reports a month from the store."""
     parser.add_argument("--month", required=True, metavar="YYYY-MM", help="the month to report on")
+    store_arguments(parser)
+
+
+def store_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that reads the store, whether the daemon runs or not."""
     parser.add_argument("--store", type=Path, metavar="FILE", help=f"the store (default: {STORE} in --state)")
     parser.add_argument("--site", type=Path, metavar="FILE", help="a site file, for its time zone")
     asking.arguments(parser)

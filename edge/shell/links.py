@@ -12,9 +12,9 @@ Rule 2: a message that cannot be read changes nothing, is on the audit log, and 
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from edge.model import messages
@@ -26,20 +26,15 @@ from edge.shell.budget import Budget
 from edge.shell.clock import Clock
 from edge.shell.mqtt import Incoming, MqttLink, Presence
 from edge.shell.outbox import Outbox
+from edge.shell.release import release
 from edge.shell.store import Message, Store
+
+log = logging.getLogger("edge.links")
 
 Done = Callable[[], None]
 
 # Lines of the audit log about messages that cannot be read.
 REFUSALS_PER_HOUR = 100
-
-
-def release() -> str:
-    """Return the version of this release, "?" where it was not installed."""
-    try:
-        return version("depot-edge")
-    except PackageNotFoundError:
-        return "?"
 
 
 class Links:
@@ -170,4 +165,5 @@ class Links:
         """Write down that a message was refused, but not without end."""
         line = self._budget.line(why, self._clock.now_ms())
         if line is not None:
+            log.warning("%s: message refused: %s", who, line)
             self._store.audit(self._clock.wall_ms(), who, "message refused", line)
