@@ -94,7 +94,6 @@ class Daemon:
             self.store.audit(wall_ms, "store", "opened", note)
         self.store.remember("timezone", self.site.timezone)
         self.store.audit(wall_ms, "daemon", "started", f"run {self.run_id}")
-        self.store.remember("timezone", self.site.timezone)
         self.store.remember("site", self.site.id)
         self.say(self.store.restore(now_ms, wall_ms))
         self.links.start()
