@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the demonstration."""
     if args.seconds is not None and args.seconds < 10:
         raise CallError(f"--seconds {args.seconds}: at least 10")
+    if args.port is not None and not 0 < args.port < 65536:
+        raise CallError(f"--port {args.port}: expected 1 to 65535")
     port = args.port or PORT
     if not demosite.is_free(port):
         if args.port:
@@ -44,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with demo.started(port, args.seed) as running:
             if args.seconds is None:
+                demo.write_example(running)
                 greet(running)
                 demo.live(running, say)
             summary = demo.headless(running, args.seconds, args.seed)
@@ -73,8 +76,10 @@ A simulated depot: six bays, three meters, real Modbus; broker: {running.broker}
   page          {demo.page(running.port)}
   try           depot status --state {site.state}
                 depot why bay-1 --state {site.state}
-                mbpoll -m rtu -b 19200 -P even -a 11 -0 -r 6 -t 3:float -B -c 3 -1 {site.folder}/rs485
-                echo '{{"do": "kill", "device": "meter-a"}}' | socat - UNIX:{site.control}
+                mbpoll -m rtu -b 19200 -P even -a 11 -0 -r 6 -t 3:float -B -c 3 -1 {site.service}
+                depot sim --control {site.control} --tell '{{"do": "kill", "device": "meter-a"}}'
+                mosquitto_pub -L {running.as_utility} -q 1 -f {site.example}
+                mosquitto_sub -L {running.as_observer} -v
   its site file {site.site}
 The utility limits the depot for a minute after {demo.FIRST_EVENT_S} s, and now and then.  Ctrl-C ends it all.
 """

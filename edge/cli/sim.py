@@ -7,36 +7,44 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from edge.cli import CallError
 from edge.model.site import Charger, Meter, Site
 from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
-from edge.sim.control import Control
+from edge.sim.control import Control, ask
 from edge.sim.depot import CannotSimulate, Depot
 from edge.sim.judge import Judge, words
 from edge.sim.orders import BadOrder, Step, obey, read_scenario
-from edge.sim.servers import TcpServer
+from edge.sim.servers import LineServer, TcpServer
 from edge.sim.simulator import Simulator
 
 EXAMPLES = """examples:
   depot sim --site depot.toml
   depot sim --site depot.toml --scenario storm.toml --seed 7
   depot sim --site depot.toml --control /tmp/twin.sock
-      then: echo '{"do": "kill", "device": "main-meter"}' | socat - UNIX:/tmp/twin.sock
+  depot sim --control /tmp/twin.sock --tell '{"do": "kill", "device": "main-meter"}'
   mbpoll -m tcp -p 5020 -a 1 -0 -r 19000 -t 4:float -B -c 3 -1 127.0.0.1
 
 Addresses of other machines are served on 127.0.0.1, on a free port that is printed.  A serial line becomes
-a pseudo-terminal, linked to the path of the site file where that path is free and not under /dev.
+a pseudo-terminal, linked to the path of the site file where that path is free and not under /dev; a line
+has one master, so whoever looks on beside the daemon opens the service line, the same path with -service.
 A scenario file has [[step]] tables with at_s and an order; edge/sim/orders.py lists the orders."""
+
+
+EXAMPLE = '{"do": "kill", "device": "main-meter"}'
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `depot sim`."""
     parser.epilog = EXAMPLES
-    parser.add_argument("--site", type=Path, required=True, metavar="FILE", help="the site file")
+    parser.add_argument("--site", type=Path, metavar="FILE", help="the site file (needed without --tell)")
     parser.add_argument("--scenario", type=Path, metavar="FILE", help="what happens when")
     parser.add_argument("--seed", type=int, default=1, help="of loads, vehicles and meters (default 1)")
     parser.add_argument("--control", type=Path, metavar="SOCKET", help="take orders as JSON lines here")
+    parser.add_argument("--tell", metavar="ORDER", help="give one order to the simulator at --control")
     parser.add_argument("--no-traffic", action="store_true", help="no vehicles come by themselves")
     parser.add_argument(
         "--check", action="store_true", help="judge what flows; exit 1 if an invariant was broken"
@@ -45,7 +53,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until interrupted."""
+    """Serve until interrupted, or give a running simulator an order."""
+    if args.tell is not None:
+        return tell_running(args.control, args.tell)
+    if args.site is None:
+        raise CallError("sim: expected --site FILE, or --control SOCKET --tell ORDER")
     try:
         site = load(args.site)
         steps = read_scenario(args.scenario) if args.scenario else []
@@ -58,6 +70,22 @@ def run(args: argparse.Namespace) -> int:
     for violation in found:
         print(f"violation: {words(violation)}", file=sys.stderr)
     return 1 if found else 0
+
+
+def tell_running(control: Path | None, words: str) -> int:
+    """Give an order to a running simulator and print its answer, one JSON document."""
+    if control is None:
+        raise CallError("--tell: expected --control SOCKET, where the simulator listens")
+    try:
+        order = msgspec.json.decode(words, type=dict[str, Any])
+        print(json.dumps(ask(control, order)))
+    except msgspec.MsgspecError as error:
+        raise CallError(f"--tell {words!r}: expected a JSON object, such as {EXAMPLE}: {error}") from None
+    except BadOrder as error:
+        raise CallError(f"--tell: {error}") from None
+    except OSError as error:
+        raise CallError(f"{control}: no simulator answers there: {error.strerror or error}") from None
+    return 0
 
 
 async def serve(
@@ -107,10 +135,12 @@ async def follow(depot: Depot, judge: Judge | None, steps: list[Step]) -> None:
 
 def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
     """Say what listens where."""
-    where = {}
+    where, service = {}, {}
     for server in simulator.servers:
         drawn = server.address if isinstance(server, TcpServer) else server.line.id
         where[drawn] = server.where
+        if isinstance(server, LineServer):
+            service[drawn] = server.service
     drawn_devices: list[Meter | Charger] = [*site.meters, *site.chargers]
     devices = [
         {
@@ -119,6 +149,7 @@ def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
             "driver": d.driver,
             "at": where[d.at.tcp or d.at.line],
             "unit": d.at.unit,
+            **({"service": service[d.at.line]} if d.at.line else {}),
         }
         for d in drawn_devices
     ]
@@ -127,5 +158,7 @@ def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
     else:
         for d in devices:
             print(f"{d['id']:20} {d['driver']:28} {d['at']} unit {d['unit']}", flush=True)
+        for line, path in service.items():
+            print(f"{line:20} {'(service line)':28} {path}", flush=True)
     with contextlib.suppress(BrokenPipeError):
         print("simulating; Ctrl-C ends it", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ is taken from the daemon's own word but its ticks, which are counted on its page
 """
 
 import contextlib
+import json
 import random
 import signal
 import subprocess
@@ -68,6 +69,19 @@ class Running:
         """Tell the simulator something."""
         return ask(self.site.control, {"do": do, **more})
 
+    @property
+    def as_utility(self) -> str:
+        """Where Mosquitto's clients publish an event as the utility (mosquitto_pub -L)."""
+        return self._url("utility", event_topic())
+
+    @property
+    def as_observer(self) -> str:
+        """Where Mosquitto's clients hear what the depot tells the network (mosquitto_sub -L)."""
+        return self._url("observer", "network/#")
+
+    def _url(self, user: str, topic: str) -> str:
+        return f"mqtt://{user}:{self.passwords[user]}@127.0.0.1:{self.site.broker_port}/{topic}"
+
     def check(self) -> None:
         """Raise EndedEarly if a process is gone."""
         self.simulator.check()
@@ -88,6 +102,10 @@ class Running:
                     if self.done.is_set():
                         return
             self.done.wait(0.5)
+
+
+class Undelivered(EndedEarly):
+    """The broker did not deliver the utility's event: live, it may come back."""
 
 
 def page(port: int) -> str:
@@ -217,7 +235,7 @@ def send_event(running: Running, seconds: int, name: str) -> dict[str, Any]:
         received_ms = running.arrivals.when(event["id"])
         time.sleep(0.005)
     if received_ms is None:
-        raise EndedEarly("the broker did not deliver the utility's event within 3 s")
+        raise Undelivered("the broker did not deliver the utility's event within 3 s")
     end_ms = start_ms + seconds * 1000
     running.order("event", received_ms=received_ms, start_ms=start_ms, end_ms=end_ms, limit_w=limit_w)
     return event
@@ -274,14 +292,26 @@ def busy_meters(running: Running) -> list[str]:
     return [n.meter for n in site.nodes if n.id in nodes and n.meter] or [m.id for m in site.meters]
 
 
+def write_example(running: Running) -> None:
+    """Write an event that somebody may publish by hand: 20 kW for two minutes from when it is received."""
+    event = capacity_event(20_000, 120, "Tried by hand")
+    event["intervalPeriod"]["start"] = "0001-01-01"  # now.  Source: OpenADR 3.1.1 User Guide, 7.3
+    running.site.example.write_text(json.dumps(event, indent=1))
+
+
 def live(running: Running, say: Any) -> None:
     """Run until interrupted, with an event now and then."""
     due = time.monotonic() + FIRST_EVENT_S
     while True:
         running.wait_until(due)
-        event = send_event(running, LIVE_EVENT_FOR_S, "Feeder relief")
+        due += EVERY_S
+        try:
+            event = send_event(running, LIVE_EVENT_FOR_S, "Feeder relief")
+        except Undelivered as error:
+            say(f"no event this time: {error}")
+            running.order("hold", on=False)
+            continue
         limit_kw = event["intervals"][0]["payloads"][0]["values"][0]
         say(f"the utility limits the depot to {limit_kw:g} kW for {LIVE_EVENT_FOR_S} s")
         running.wait_until(time.monotonic() + LIVE_EVENT_FOR_S)
         running.order("hold", on=False)
-        due += EVERY_S

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from edge.sim.servers import SERVICE
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -49,6 +51,16 @@ class DemoSite:
     def control(self) -> Path:
         """The simulator's own channel."""
         return self.folder / "twin.sock"
+
+    @property
+    def service(self) -> Path:
+        """The serial line's second door: the line itself has one master, the daemon."""
+        return self.folder / f"rs485{SERVICE}"
+
+    @property
+    def example(self) -> Path:
+        """An event of the utility, to publish by hand."""
+        return self.folder / "event.json"
 
     @property
     def state(self) -> Path:

@@ -3,7 +3,8 @@
 An address of the site file that is not of this machine is served on 127.0.0.1 instead, on a port of the
 system's choosing, and `where` says so.  A serial line is a pseudo-terminal that carries bytes at the rate of
 the line (edge/sim/line.py); where the site file names a path that does not exist and is not under /dev, it
-becomes a link to it.
+becomes a link to it.  A line has one master, and that is the daemon: whoever wants to look beside it opens
+the service line, a second pseudo-terminal with the same devices, linked as the path and `-service`.
 """
 
 import asyncio
@@ -15,8 +16,11 @@ from pathlib import Path
 from edge.model.site import Line
 from edge.sim.depot import CannotSimulate
 from edge.sim.families import RegisterUnit
-from edge.sim.line import PacedLine
+from edge.sim.line import PacedLine, Station
 from edge.sim.modbus import AsciiFrames, RtuFrames, TcpFrames, Unit
+
+# What stands behind the path of a line in the path of its service line.
+SERVICE = "-service"
 
 
 class TcpServer:
@@ -70,45 +74,60 @@ class LineServer:
     """One serial line, paced to its real rate: its units are stations on it, in a thread of their own.
 
     lock: held while a unit is asked, so that no physics step comes in between.
+    where, service: the paths of the line and of its service line, once started.
     """
 
     def __init__(self, line: Line, units: Mapping[int, RegisterUnit], lock: threading.Lock) -> None:
         self.line = line
-        self.frames: RtuFrames | AsciiFrames = RtuFrames(units)
-        if line.framing == "ascii":
-            start = {n: unit.ascii_start for n, unit in units.items()}
-            sleepy = frozenset(n for n, unit in units.items() if unit.sleepy)
-            self.frames = AsciiFrames(units, start, sleepy)
         self.where = ""
+        self.service = ""
+        self._units = units
         self._lock = lock
-        self._link: Path | None = None
-        self._thread: threading.Thread | None = None
+        self._links: list[Path] = []
+        self._running: list[tuple[PacedLine, threading.Thread]] = []
 
     async def start(self) -> None:
-        """Make the line and answer on it.  Raises CannotSimulate where its path is taken."""
-        self._paced = PacedLine(self.line.baud, self.line.format)
-        end = self._paced.end()
-        self._link = link(Path(self.line.port), end)
-        self.where = end if self._link is None else self.line.port
-        self._paced.station(self._answer)
-        self._thread = threading.Thread(target=self._paced.run, name=self.line.id, daemon=True)
-        self._thread.start()
+        """Make both lines and answer on them.  Raises CannotSimulate where a path is taken."""
+        self.where = self._open(self.line.port)
+        self.service = self._open(f"{self.line.port}{SERVICE}")
 
-    def _answer(self, frame: bytes) -> bytes | None:
-        with self._lock:
-            replies = self.frames.take(frame)
-            self.frames.silence()
-        return replies[-1][1] if replies else None
+    def _open(self, wanted: str) -> str:
+        """Run a line with our units on it, linked to a path where that can be; return where it is."""
+        paced = PacedLine(self.line.baud, self.line.format)
+        end = paced.end()
+        linked = link(Path(wanted), end)
+        if linked is not None:
+            self._links.append(linked)
+        paced.station(self._station())
+        thread = threading.Thread(target=paced.run, name=wanted, daemon=True)
+        thread.start()
+        self._running.append((paced, thread))
+        return end if linked is None else wanted
+
+    def _station(self) -> Station:
+        """Return who answers on one line: frames of two masters are not taken for one another's."""
+        frames: RtuFrames | AsciiFrames = RtuFrames(self._units)
+        if self.line.framing == "ascii":
+            start = {n: unit.ascii_start for n, unit in self._units.items()}
+            sleepy = frozenset(n for n, unit in self._units.items() if unit.sleepy)
+            frames = AsciiFrames(self._units, start, sleepy)
+
+        def answer(frame: bytes) -> bytes | None:
+            with self._lock:
+                replies = frames.take(frame)
+                frames.silence()
+            return replies[-1][1] if replies else None
+
+        return answer
 
     async def stop(self) -> None:
-        """Close the line and take its link away."""
-        if self._thread is not None:
-            self._paced.stop()
-            await asyncio.to_thread(self._thread.join, 2.0)
-            self._thread = None
-        if self._link is not None:
-            self._link.unlink(missing_ok=True)
-            self._link = None
+        """Close the lines and take their links away."""
+        for paced, thread in self._running:
+            paced.stop()
+            await asyncio.to_thread(thread.join, 2.0)
+        for linked in self._links:
+            linked.unlink(missing_ok=True)
+        self._running, self._links = [], []
 
 
 def link(wanted: Path, target: str) -> Path | None:

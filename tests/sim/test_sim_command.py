@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.cli import main
 from edge.sim.control import ask
 from edge.sim.orders import BadOrder
 
@@ -134,6 +135,30 @@ def test_a_killed_device_is_silent_and_the_others_on_its_line_are_not(twin):
     ask(twin.socket, {"do": "restore", "device": "sdm"})
     assert len(twin.values("sdm", "-t", "3", "-r", "0", "-c", "2")) == 2
     assert "Illegal data value" in twin.poll("sdm", "-t", "3", "-r", "0", "-c", "3")
+
+
+@needs_mbpoll
+def test_the_service_line_answers_while_the_master_is_busy(twin):
+    twin.at["sdm"] += "-service"
+    end = time.monotonic() + 2
+    with open(twin.at["heidelberg"], "wb", buffering=0) as master:
+        while time.monotonic() < end:
+            master.write(bytes.fromhex("15 04 00 04 00 01 73 1f"))  # unit 21, what is your layout?
+            assert len(twin.values("sdm", "-t", "3:float", "-B", "-r", "6", "-c", "3")) == 3
+
+
+def test_a_running_simulator_takes_orders_from_the_command_line(twin, capsys):
+    assert main(["sim", "--control", str(twin.socket), "--tell", '{"do": "fault", "device": "alfen"}']) == 0
+    assert json.loads(capsys.readouterr().out) is not None
+    for words, said in (
+        (["--control", str(twin.socket), "--tell", '{"do": "explode"}'], "Invalid enum value 'explode'"),
+        (["--control", str(twin.socket), "--tell", "kill"], "expected a JSON object"),
+        (["--control", "/nowhere/at/all", "--tell", "{}"], "no simulator answers there"),
+        (["--tell", "{}"], "expected --control SOCKET"),
+        ([], "expected --site FILE"),
+    ):
+        assert main(["sim", *words]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_orders_act_and_wrong_ones_say_what_was_expected(twin):
