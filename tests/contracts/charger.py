@@ -101,6 +101,15 @@ class ChargerContract(DeviceContract):
         assert device.keep_alive(10_000)
         assert device.keep_alive(0), "a paused charger is fed as well"
 
+    def test_a_fallback_that_we_write_can_be_seen(self, device: Device) -> None:
+        if device.supervision().fallback != "written":
+            return
+        shows = device.fallback_reads()
+        assert shows, "armed and not looked at is not armed (I4)"
+        armed = {(w.function, w.address) for w in device.arm(8_000, 20_000)}
+        assert armed - {(w.function, w.address) for w in device.arm(None, 20_000)}, "arm writes it"
+        assert device.armed({"fallback_ma": 1, "fallback_power_w": 1}, 8_000) is False
+
     def test_what_feeds_a_paused_charger_does_not_resume_it(self, device: Device, meaning: Meaning) -> None:
         fed = [w for w in device.keep_alive(0) if isinstance(w, Write)]
         if meaning.of(fed):
