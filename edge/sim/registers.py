@@ -112,7 +112,7 @@ class Registers:
     """The map of one unit.
 
     gap: what an address without a field reads as; None refuses it with exception 2.
-    inside: only gaps between fields read as `gap`; a read must begin and end in a field.
+    inside: only beside a field do addresses read as `gap`; a read of nothing known is refused.
     even: Eastron meters refuse an odd number of registers.  per_read: the most that one request may ask.
     single: a request must be for exactly one field (KEBA).
     """
@@ -156,10 +156,10 @@ class Registers:
         if not 1 <= count <= self.per_read or (self.even and count % 2):
             raise Refused(ILLEGAL_VALUE)
         rows, seen = self.fields[table], dict[int, Words]()
-        first, last = rows.get(address), rows.get(address + count - 1)
+        first = rows.get(address)
         if self.single and not (first and first.address == address and first.length == count):
             raise Refused(ILLEGAL_ADDRESS)
-        if self.inside and not (first and last):
+        if self.inside and not any(at in rows for at in range(address, address + count)):
             raise Refused(ILLEGAL_ADDRESS)
         words: list[int] = []
         for at in range(address, address + count):

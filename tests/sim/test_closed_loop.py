@@ -147,3 +147,24 @@ def test_the_same_seed_gives_the_same_run():
         return seen
 
     assert told(4) == told(4)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_storm_breaks_nothing(seed):
+    """Devices fall silent and come back, loads jump, at random, for five minutes."""
+    twin, draw = loop(seed), random.Random(f"storm {seed}")
+    devices = [*twin.depot.meters, *twin.depot.chargers]
+    back: dict[str, int] = {}
+    while twin.now_ms < 300_000:
+        twin.run(draw.uniform(1, 12))
+        for device in [d for d, at_ms in back.items() if twin.now_ms >= at_ms]:
+            twin.restore(device)
+            del back[device]
+        if draw.random() < 0.4 and len(back) < 3:
+            device = draw.choice([d for d in devices if d not in back])
+            twin.kill(device)
+            back[device] = twin.now_ms + draw.randrange(2_000, 60_000)
+        else:
+            node = draw.choice([*twin.depot.grid.loads])
+            twin.depot.grid.loads[node].extra_a = [draw.uniform(0, 12) for _ in range(3)]
+    assert twin.judge.report()["violations"] == []

@@ -24,6 +24,7 @@ IDENTITY = {"manufacturer", "model", "serial", "firmware", "map_version", "conne
 SUNSPEC_BASE = 40_000
 SUNSPEC_COMMON = 1
 SUNSPEC_LENGTHS = {1: 66, **dict.fromkeys(range(201, 205), 105), **dict.fromkeys(range(211, 215), 124)}
+SUNSPEC_NOTHING = 0x8000  # an int16 that is not implemented
 
 # What a scale factor is chosen for: the largest value of a unit that is to be shown.
 LARGEST = {"ma": 400_000, "mv": 500_000, "w": 300_000, "va": 300_000, "var": 300_000, "wh": 2_000_000_000}
@@ -51,6 +52,7 @@ class Map:
             self._of(unit).add("holding", address, partial(_given, words))
         self._scales = {name: self._scale_factor(name) for name in {p.sf for p in table.points if p.sf}}
         self._place(self._sorted(shown))
+        self._fill_models()
 
     def _of(self, unit: int) -> Registers:
         limits = self.table.limits
@@ -92,6 +94,15 @@ class Map:
                 if point.mask:
                     masked[unit, point.group.space, address] = together
                 self._of(unit).add(point.group.space, address, partial(self._words, together))
+
+    def _fill_models(self) -> None:
+        """Give models their whole length: clients read them as a whole, unimplemented points included."""
+        fields = self._of(self.unit).fields["holding"]
+        for model, base in self._bases.items():
+            nothing = (0,) if model == SUNSPEC_COMMON else (SUNSPEC_NOTHING,)
+            for at in range(base, base + 2 + SUNSPEC_LENGTHS[model]):
+                if at not in fields:
+                    self._of(self.unit).add("holding", at, partial(_given, nothing))
 
     def _where(self, point: Point) -> tuple[int, int] | None:
         group = point.group
@@ -179,7 +190,7 @@ def _beside(table: Table, shown: set[str]) -> set[str]:
 
 def known_of(table: Table, truth: Truth) -> set[str]:
     """Return what a twin says of itself; what the table recognises it by has to be found."""
-    asked = {name for c in table.expect for name in c.names}
+    asked = {clause.name for c in table.expect for clause in c.clauses if clause.op != "answered"}
     return set(truth) - (asked & IDENTITY)
 
 
