@@ -3,7 +3,8 @@
     masters, brokers, desk, clock ── say(event) ──> inbox ──> Controller.handle ──> commands ──> do(command)
 
 Rule 1: between an event and its commands there is no await.
-Rule 2: a second that could not be used is left out, not made up for: two ticks never follow at once.
+Rule 2: a tick a second, and one soon after somebody has spoken.  A second that could not be used is left
+        out, not made up for.
 Rule 3: the disk, a broker or a device may fail for as long as they like; the loop goes on and says so.
 Rule 4: if the loop itself fails, the process ends.  Setpoints then expire, chargers fall back by themselves
         (I4), and systemd starts anew.
@@ -24,9 +25,14 @@ from edge.model.flow import (
     Forget,
     Keep,
     Noted,
+    OperatorLimit,
+    OptOut,
     Remember,
     SetCurrent,
     Tick,
+    UtilitySaid,
+    WindowRemoved,
+    WindowSet,
 )
 from edge.model.site import Site
 from edge.model.tariff import Tariff
@@ -41,6 +47,9 @@ from edge.shell.store import open_store
 from edge.shell.storefile import StoreTrouble
 
 log = logging.getLogger("edge.daemon")
+
+# A utility's limit need not wait for the next second; a flood of messages makes four ticks a second at most.
+HURRY_MS = 250
 
 # A violation writes the flight recorder out; not again for the same trouble within this time.
 RECORD_AGAIN_MS = 15 * 60 * SECOND_MS
@@ -76,6 +85,7 @@ class Daemon:
         self._masters = buses.build(site, self.say, self.clock)
         self._master_of = {name: master for master in self._masters for name in master.members}
         self._inbox: asyncio.Queue[AnyEvent] = asyncio.Queue()
+        self._spoken = asyncio.Event()
         self._guests = guests
         self._state = state
         self._recorded_at_ms = -RECORD_AGAIN_MS
@@ -85,6 +95,8 @@ class Daemon:
     def say(self, event: AnyEvent) -> None:
         """Hand an event to the core; it is taken in the order of saying."""
         self._inbox.put_nowait(event)
+        if isinstance(event, UtilitySaid | OptOut | OperatorLimit | WindowSet | WindowRemoved):
+            self._spoken.set()
 
     async def run(self) -> None:
         """Run until cancelled.  Raises what the loop itself fails with."""
@@ -147,13 +159,26 @@ class Daemon:
             return [Audit("daemon", f"{type(event).__name__} left out", f"our mistake: {error!r}")]
 
     async def _ticks(self) -> None:
-        """Say a tick at every whole second of the clock; masters read just before it."""
-        next_ms = 0
+        """Say a tick at every whole second of the clock, and soon after a utility or a person has spoken."""
+        due_ms = self.clock.now_ms() // SECOND_MS * SECOND_MS + SECOND_MS
+        last_ms = 0
         while True:
-            # A timer may fire a millisecond early: never twice for the same second.
-            next_ms = max(next_ms, self.clock.now_ms()) // SECOND_MS * SECOND_MS + SECOND_MS
-            await asyncio.sleep((next_ms - self.clock.now_ms()) / SECOND_MS)
-            self.say(Tick(self.clock.now_ms(), self.clock.wall_ms(), self.clock.wall_trusted()))
+            hurried = await self._spoken_before(due_ms, last_ms + HURRY_MS)
+            last_ms = self.clock.now_ms()
+            self.say(Tick(last_ms, self.clock.wall_ms(), self.clock.wall_trusted()))
+            if not hurried:  # a timer may fire early: never twice for the same second
+                due_ms = max(due_ms, last_ms) // SECOND_MS * SECOND_MS + SECOND_MS
+
+    async def _spoken_before(self, due_ms: int, not_before_ms: int) -> bool:
+        """Wait for a second to begin, or for somebody to have spoken; tell whether it was the latter."""
+        try:
+            async with asyncio.timeout(max(0, due_ms - self.clock.now_ms()) / SECOND_MS):
+                await self._spoken.wait()
+                await asyncio.sleep(max(0, not_before_ms - self.clock.now_ms()) / SECOND_MS)
+        except TimeoutError:
+            return False
+        self._spoken.clear()
+        return True
 
     async def _commits(self) -> None:
         """Commit what is to be kept, once a second; only then tell the brokers that it was taken."""
