@@ -1,5 +1,6 @@
 """What `depot plan` refuses, and how it says so: by id and key, exit 2."""
 
+import io
 import json
 
 import pytest
@@ -162,3 +163,14 @@ def test_a_text_that_is_no_problem_is_refused(tmp_path, capsys, text, message):
 def test_a_file_that_is_not_there_is_named(capsys):
     assert main(["plan", "--problem", "nowhere.json"]) == 2
     assert "nowhere.json" in capsys.readouterr().err
+
+
+def test_people_get_a_summary_and_a_file_may_come_from_standard_input(capsys, monkeypatch):
+    problem = json.loads(json.dumps(GOOD))
+    problem["chargers"][0]["energy_wh"] = 100_000
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(problem)))
+    assert main(["plan", "--problem", "-"]) == 0
+    printed = capsys.readouterr().out
+    assert "1 chargers, 3 nodes, 1 h" in printed
+    assert "above the least possible" in printed
+    assert "not enough for 1 vehicles: bay-1" in printed
