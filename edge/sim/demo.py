@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -299,19 +299,23 @@ def write_example(running: Running) -> None:
     running.site.example.write_text(json.dumps(event, indent=1))
 
 
-def live(running: Running, say: Any) -> None:
-    """Run until interrupted, with an event now and then."""
+def live(running: Running, say: Callable[[str], None]) -> None:
+    """Run until interrupted, with an event now and then; then say what the judge has found."""
+    try:
+        _live(running, say)
+    except KeyboardInterrupt:
+        found = running.order("report")["report"]["violations"]
+        say("\n".join(["", "violations on the wires: " + (str(len(found)) if found else "none"), *found]))
+        raise
+
+
+def _live(running: Running, say: Callable[[str], None]) -> None:
     due = time.monotonic() + FIRST_EVENT_S
     while True:
         running.wait_until(due)
-        due += EVERY_S
-        try:
-            event = send_event(running, LIVE_EVENT_FOR_S, "Feeder relief")
-        except Undelivered as error:
-            say(f"no event this time: {error}")
-            running.order("hold", on=False)
-            continue
+        event = send_event(running, LIVE_EVENT_FOR_S, "Feeder relief")
         limit_kw = event["intervals"][0]["payloads"][0]["values"][0]
         say(f"the utility limits the depot to {limit_kw:g} kW for {LIVE_EVENT_FOR_S} s")
         running.wait_until(time.monotonic() + LIVE_EVENT_FOR_S)
         running.order("hold", on=False)
+        due += EVERY_S

@@ -104,6 +104,7 @@ def test_live_serves_a_page_and_ends_clean(live, tmp_path, number):
     assert len(alive(live.folder)) >= 3  # broker, simulator, daemon
     live.process.send_signal(number)
     assert live.process.wait(30) == 0
+    assert "violations on the wires: none" in live.process.stderr.read()
     assert gone(live.folder, 2) == []
     assert list(tmp_path.iterdir()) == []
 
