@@ -317,6 +317,13 @@ def test_need_20_a_device_that_hangs_up_is_not_asked_that_again() -> None:
 def test_need_20_a_makers_own_exception_is_explained() -> None:
     device = recognised(rows('[1, "u16", "x_a"]') + '[exceptions]\n12 = "setpoint too high"\n')
     assert device.explain(12) == "setpoint too high"
+    assert [device.explain(n) for n in (1, 3, 4, 6)] == [
+        "illegal function",
+        "illegal value",
+        "device failure",
+        "busy",
+    ]
+    assert device.explain(10) == "gateway path" and device.explain(11) == "gateway target silent"
     assert device.explain(2) == "illegal address" and device.explain(99) == "exception 99"
 
 

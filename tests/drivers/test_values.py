@@ -56,6 +56,9 @@ def test_text_and_bcd_cannot_be_written(kind: str) -> None:
         ("0.001 kWh", "wh", 1), ("10 Ws", "wh", Fraction(1, 360)), ("Ws", "wh", Fraction(1, 3600)), ("kVAh as Wh", "wh", 1000), ("kVA as W", "w", 1000), ("mHz", "mhz", 1), ("mW", "w", Fraction(1, 1000)),
         ("100 W", "w", 100), ("-0.1 W", "w", Fraction(-1, 10)), ("0.01 Hz", "mhz", 10), ("0.1 °C", "mc", 100),
         ("", "pm", 1000), ("0.1 %", "pm", 1), ("s", "ms", 1000), ("min", "ms", 60_000), ("h", "s", 3600), ("min", "s", 60), ("", "", 1), ("1/3 A", "ma", Fraction(1000, 3)),
+        ("kV", "mv", 1_000_000), ("kW", "w", 1000), ("MW", "w", 1_000_000), ("MWh", "wh", 1_000_000), ("VAh as Wh", "wh", 1),
+        ("VA as W", "w", 1), ("var", "var", 1), ("kvar", "var", 1000), ("mvar", "var", Fraction(1, 1000)), ("kVA", "va", 1000),
+        ("mVA", "va", Fraction(1, 1000)), ("Hz", "mhz", 1000), ("‰", "pm", 1), ("%", "pm", 10), ("degC", "mc", 1000), ("ms", "s", Fraction(1, 1000)),
     ],
 )  # fmt: skip
 def test_units_as_the_manual_prints_them_are_exact(printed: str, unit: str, ours: int | Fraction) -> None:
