@@ -10,6 +10,7 @@ Source: IEC 61851-1, Annex A (states, pilot); the contactor opens within 100 ms 
 load at the latest when the pilot stops.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.sim.delay import Delayed
@@ -38,6 +39,7 @@ class Charger:
         self.max_a = max_a
         self.fallback_a = fallback_a
         self.now_ms = 0
+        self.clock: Callable[[], int] | None = None  # real time, to say when a setpoint came between steps
         self.silent = False  # its communication is dead; its power side lives on
         self.fault = False
         self.vehicle: Vehicle | None = None
@@ -62,7 +64,8 @@ class Charger:
 
     def take_setpoint(self, current_a: float) -> None:
         """Take a setpoint from the wire."""
-        self.told = Told(self.now_ms, round(current_a * 1000))
+        at_ms = self.clock() if self.clock else self.now_ms
+        self.told = Told(at_ms, round(current_a * 1000))
         self.writes.append(self.told)
 
     def applied_a(self) -> float:

@@ -21,6 +21,8 @@ class Simulator:
 
     def __init__(self, depot: Depot) -> None:
         self.depot = depot
+        for charger in depot.chargers.values():
+            charger.clock = monotonic_ms
         self.listeners: list[Listener] = []
         self.lock = threading.Lock()  # serial lines live in threads of their own
         tcp, lines = depot.units()
