@@ -290,9 +290,9 @@ class Master:
         member.hang_ups.pop(read, None)
         return reply
 
-    async def _write(self, member: Member, write: Write) -> None:
+    async def _write(self, member: Member, write: Write, *, commissioning: bool = False) -> None:
         """Write what the allow-list accepts.  Raises NotAllowed, Refused, Silent, Garbage, Unplugged."""
-        if not member.device.allowed(write):
+        if not member.device.allowed(write, commissioning=commissioning):
             member.pace.write_after_ms = self._clock.now_ms() + REFUSED_AGAIN_MS
             raise NotAllowed(f"{write} is not on the allow-list of {member.device.table.name}")
         await asyncio.sleep(max(0, member.pace.ask_after_ms - self._clock.now_ms()) / 1000)
@@ -335,8 +335,15 @@ class Master:
             member.read(now_ms, identity, known.began_ms)
 
     async def _arm(self, member: Member) -> None:
-        """Write watchdog and fallback; a charger that refuses them cannot be relied on (I4)."""
-        await self._write(member, member.arming[0])
+        """Write watchdog and fallback; a charger that refuses them cannot be relied on (I4).
+
+        What the device keeps in memory that wears out is written where it differs, and once a run (I9).
+        """
+        write = member.arming[0]
+        if write.volatile or write not in member.kept:
+            await self._write(member, write, commissioning=not write.volatile)
+            if not write.volatile:
+                member.kept.add(write)
         if member.arming:
             member.arming.pop(0)
 

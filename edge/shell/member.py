@@ -122,6 +122,7 @@ class Member:
         self.fast: Round | None = None
         self.slow: Round | None = None
         self.arming: list[Write] = []
+        self.kept: set[Write] = set()  # written once to memory that wears out
         self.told: Told | None = None
         self.written_ma: int | None = None  # the setpoint in force, None while that is not sure
         self.lost_told = False
@@ -234,7 +235,8 @@ class Member:
     def arm(self, now_ms: int) -> None:
         """Have its watchdog and fallback written."""
         self._armed_at_ms = now_ms
-        self.arming = self.device.arm(self.fallback_ma, self.supervision_ms) if self.charger else []
+        fallback_ma = self.fallback_ma if self.charger else None
+        self.arming = self.device.arm(fallback_ma, self.supervision_ms)
 
     def plan(self) -> None:
         """Take over the device's polls, after it was recognised or has refused one."""

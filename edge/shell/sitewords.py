@@ -185,7 +185,7 @@ TABLES: dict[str, Table] = {
                     "how long it holds a setpoint, as set in the device",
                     to="valid_for_ms",
                 ),
-                Key("connector", whole(1, 8), "which socket of the station; 1 if not given"),
+                Key("connector", whole(1, 32), "which socket of the station; 1 if not given"),
                 Key("port", NAME, "the id in uptime and session reports; the charger's id if not given"),
                 Key("name", TEXT, "what people call it; the charger's id if not given"),
                 Key("keep_on", FLAG, "its vehicle must not see 0 A: kept at min_a; false if not given"),

@@ -8,7 +8,10 @@ from tests.drivers.golden import Golden
 
 
 class Meaning:
-    """What the words of a setpoint mean: "ADDRESS TYPE FACTOR A|W [little]" of the golden file."""
+    """What the words of a setpoint mean: "ADDRESS TYPE FACTOR A|W|W1 [little]" of the golden file.
+
+    W: watts for three conductors; W1: for one, because nobody can see how many the vehicle uses.
+    """
 
     def __init__(self, golden: Golden) -> None:
         self.current = golden.head["current"].split()
@@ -18,7 +21,11 @@ class Meaning:
 
     @property
     def in_watts(self) -> bool:
-        return self.current[3] == "W"
+        return self.current[3] in ("W", "W1")
+
+    @property
+    def phases(self) -> int:
+        return 1 if self.current[3] == "W1" else 3
 
     def count(self, words: tuple[int, ...]) -> Fraction:
         """Turn the words into a number of the manual's unit."""

@@ -1,10 +1,15 @@
 """What a device on a bus is due, and when: stories without a line and without waiting."""
 
+import asyncio
+
 import pytest
 
 from drivers import library
 from drivers.device import Device
-from drivers.wire import Read
+from drivers.wire import Read, Write
+from edge.shell import ports
+from edge.shell.bus import Master
+from edge.shell.clock import Clock
 from edge.shell.member import Member, Rank, Round, Told
 from tests.fakes import families
 
@@ -166,3 +171,28 @@ def test_what_was_begun_is_finished_before_another_of_the_same_age():
     one = next(t for t in first.tasks(5_040, 5_000) if t.rank is Rank.FAST)
     other = next(t for t in second.tasks(5_040, 5_000) if t.rank is Rank.FAST)
     assert one < other
+
+
+def test_what_a_meter_keeps_is_armed_where_it_differs_and_written_once_a_run():
+    """I9: an EM24 E1 has its full map in application H (7) only; that setting is in memory that wears out."""
+    meter = Member("grid", Device(library.load("carlo_gavazzi_em24_e1"), 1), charger=False)
+    registers = {1: {0x000B: 1648, 0xA000: 2}}  # an EM24, with another application
+    meter.device.recognise(replies(meter.device, registers))
+    meter.found(1_000)
+    (write,) = meter.arming
+    assert (write.address, write.words, write.volatile) == (0xA000, (7,), False)
+    assert not meter.device.allowed(write)  # never in the course of business
+    assert meter.device.allowed(write, commissioning=True)
+    master = Master(ports.tcp("127.0.0.1", 1), [meter], lambda event: None, Clock())
+    written: list[Write] = []
+
+    async def ask(member: Member, question: Write) -> tuple[int, ...]:
+        written.append(question)
+        return ()
+
+    master._ask = ask
+    asyncio.run(master._arm(meter))
+    meter.arm(2_000)  # it was gone, and is back with what it had: a device that does not keep its settings
+    asyncio.run(master._arm(meter))
+    assert written == [write]
+    assert meter.arming == []
