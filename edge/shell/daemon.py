@@ -34,6 +34,7 @@ from edge.model.flow import (
     WindowRemoved,
     WindowSet,
 )
+from edge.model.records import TickRecord
 from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import DAY_MS, SECOND_MS
@@ -89,6 +90,7 @@ class Daemon:
         self._guests = guests
         self._state = state
         self._recorded_at_ms = -RECORD_AGAIN_MS
+        self._heard_all = False
         self._trouble = ""
         self._pruned_ms = 0
 
@@ -222,8 +224,7 @@ class Daemon:
                 self.store.keep(command.row, self.links.message(command))
             case Noted():
                 self.desk.noted(command.record)
-                if command.record.violations or command.record.fallback:
-                    self._record("; ".join(command.record.violations) or command.record.fallback)
+                self._look_after(command.record)
             case Remember():
                 self.store.event_set(command.event)
             case Forget():
@@ -231,6 +232,16 @@ class Daemon:
             case Audit():
                 log.info("%s: %s: %s", command.who, command.what, command.outcome)
                 self.store.audit(self.clock.wall_ms(), command.who, command.what, command.outcome)
+
+    def _look_after(self, record: TickRecord) -> None:
+        """Write the flight recorder out when something has happened.
+
+        Meters that have not answered since the start do not count: nothing has happened before them.
+        """
+        self._heard_all = self._heard_all or not record.fallback
+        why = "; ".join(record.violations) or (record.fallback if self._heard_all else "")
+        if why:
+            self._record(why)
 
     def _record(self, why: str) -> None:
         now_ms = self.clock.now_ms()
