@@ -6,6 +6,7 @@ All `--json` output is one JSON document on standard output; messages for people
 
 import argparse
 import importlib
+import os
 import sys
 
 from edge.shell.release import release
@@ -66,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"depot: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `depot … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere, quietly
         return 0
     except KeyboardInterrupt:
         return 130

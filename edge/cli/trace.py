@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -44,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
         seconds = round(time.monotonic() - began, 4)
         frames.append({"s": seconds, "direction": direction, "hex": spaced(data), "words": words})
         if not args.json:
-            print(f"{seconds:9.3f} {direction} {spaced(data)}\n{'':12}{words}", flush=True)
+            # Called by the wire, which must go on: a reader that is gone ends _watch(), which prints, too.
+            with contextlib.suppress(BrokenPipeError):
+                print(f"{seconds:9.3f} {direction} {spaced(data)}\n{'':12}{words}", flush=True)
 
     at.wire.tap = tap
     error, code = "", 0
@@ -79,7 +82,7 @@ async def _show(visit: Visit, read: Read, quiet: bool) -> None:
         reply = await visit.fetch(read)
     except (Silent, Garbage) as error:
         if not quiet:
-            print(f"{'':12}{error}")
+            print(f"{'':12}{error}", flush=True)
         return
     _tell(visit.device.decode({read: reply}), quiet)
 
@@ -88,4 +91,4 @@ def _tell(values: dict[str, int | str], quiet: bool) -> None:
     """Say what the frames meant."""
     if values and not quiet:
         known = (f"{BY_KEY[key].name} {shown(key, value)}" for key, value in values.items() if key in BY_KEY)
-        print(f"{'':12}{', '.join(known)}")
+        print(f"{'':12}{', '.join(known)}", flush=True)

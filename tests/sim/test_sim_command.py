@@ -161,6 +161,22 @@ def test_a_running_simulator_takes_orders_from_the_command_line(twin, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_a_trace_ends_when_its_reader_is_gone(twin):
+    wire = ["--serial", twin.at["heidelberg"], "--unit", "21"]
+    words = ["trace", "--driver", "heidelberg_energy_control", *wire]
+    trace = subprocess.Popen(
+        [sys.executable, "-m", "edge.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert b"15 04 00 04" in trace.stdout.readline()
+        trace.stdout.close()
+        assert trace.wait(15) == 0
+        assert trace.stderr.read() == b""
+    finally:
+        trace.kill()
+        trace.stderr.close()
+
+
 def test_orders_act_and_wrong_ones_say_what_was_expected(twin):
     ask(twin.socket, {"do": "plug", "device": "alfen", "phases": 1, "reaction_ms": 1000})
     look = ask(twin.socket, {"do": "look"})["look"]
