@@ -78,7 +78,8 @@ def read(text: str, problems: list[Problem]) -> Rows:
             rows[name].append(_row(table, index, each, at, problems))
     for table in TABLES.values():
         if table.required and not document.get(table.name):
-            problems.append(Problem(table.title, "", "", "missing; expected: " + table.says))
+            what = table.says[:1].lower() + table.says[1:]
+            problems.append(Problem(table.title, "", "", f"missing; expected a table {table.title}: {what}"))
     return rows
 
 
