@@ -165,6 +165,11 @@ int pl_warm(void *memory, const void *old, int32_t shift, const int32_t *charger
     warm_cars(s, was, shift, charger_was);
     s->weight = was->weight;
     restart(s);
+    /* What was good is often good still, before the first steps have stirred it up. */
+    memcpy(s->x_next, s->x, sizeof(float) * (size_t)s->moments);
+    memcpy(s->y_next, s->y,
+           sizeof(float) * (size_t)s->dual_count * (size_t)s->stride);
+    certify(s);
     return PL_OK;
 }
 

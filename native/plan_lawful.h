@@ -20,6 +20,7 @@
  * of all kinds: 1 leaves three times the gap, 100 pushes vehicles out of slots that
  * they need. */
 #define BIAS    10.0F
+#define MORE    0.003         /* of the site's peak: what every other round may add to it */
 #define WAVE    0.002F        /* the slight preference among slots */
 #define KEEP_ON 0.02F         /* a slot that is on already seems cheaper by this part: fewer switches */
 
@@ -210,10 +211,13 @@ static void search_lawful(struct state *s)
         memcpy(s->x_next, s->x_best, sizeof(float) * (size_t)s->moments);
     }
     settle_peak(s, s->y_next);
-    shrink(s, s->x_next);
+    flow_of(s, s->x_next);
+    shrink(s, s->x_next, NO_CAP);
     sum_prices(s, s->y_next);
     set_bias(s, s->x_next);
-    float peak = s->demand > 0 ? (float)fmax(0, s->best_peak) : NO_CAP;
+    /* A little more peak may cost less than what minimums leave undone: rounds take turns. */
+    double more = MORE * (double)(s->round % 4) * (s->best_peak + s->floor_kw);
+    float peak = s->demand > 0 ? (float)(larger(0, s->best_peak) + more) : NO_CAP;
     double cost = lawful_plan(s, s->x_next, peak);
     if (cost < s->best_lawful) {
         s->best_lawful = cost;

@@ -34,7 +34,7 @@ static inline float load_at(const struct state *s, const struct line *line, int3
 }
 
 /* Put into the first price row of every line by what all below it must be scaled. */
-WIDE static void find_shares(struct state *s)
+WIDE static void find_shares(struct state *s, float peak)
 {
     for (int32_t i = 0; i < s->line_count; i++) {
         const struct line *line = &s->lines[i];
@@ -45,17 +45,17 @@ WIDE static void find_shares(struct state *s)
         float *restrict share = row_of(s->price, s, line->row);
         for (int32_t t = 0; t < s->stride; t++) {
             float load = line->rows == 1 ? flow[t] : load_at(s, line, t);
-            float most = i == 0 ? NO_CAP : cap[t] * INSIDE;
+            float most = i == 0 ? cap[t] + peak : cap[t] * INSIDE;
             float own = load > most ? most / load : 1.0F;
             share[t] = up && up[t] < own ? up[t] : own;
         }
     }
 }
 
-WIDE static void shrink(struct state *s, float *x)
+/* Scale x into all limits and below `peak` kW above the floor.  Its flows are in flow. */
+WIDE static void shrink(struct state *s, float *x, float peak)
 {
-    flow_of(s, x);
-    find_shares(s);
+    find_shares(s, peak);
     for (int32_t i = 0; i < s->car_count; i++) {
         const struct car *car = &s->cars[i];
         float *restrict own = x + car->at;
@@ -206,16 +206,31 @@ static void keep_best(struct state *s, double cost, double peak)
     memcpy(s->x_best, s->x_next, sizeof(float) * (size_t)s->moments);
 }
 
+/* The peak above the floor that the prices stand for: the mean of the slots that they single out.
+ * The iterate's own highest slot may be a stray one.  Its flows are in flow. */
+static float peak_aimed_at(const struct state *s)
+{
+    double sum = 0, weights = 0;
+    if (s->demand <= 0) { return NO_CAP; }
+    for (int32_t t = 0; t < s->slots; t++) {
+        double price = (double)s->y_next[t];
+        sum += price * ((double)s->flow[t] - (double)s->cap[t]);
+        weights += price;
+    }
+    return weights > 0 ? (float)larger(0, sum / weights) : 0;
+}
+
 /* Make a plan of x_next; keep it if it is the best.  The prices of y_next are in
  * y_next. */
 static void try_plan(struct state *s)
 {
     double peak, cost;
-    shrink(s, s->x_next);
+    flow_of(s, s->x_next);
+    float aim = peak_aimed_at(s);
+    shrink(s, s->x_next, aim);
     flow_of(s, s->x_next);
     sum_prices(s, s->y_next);
-    cost_of(s, s->x_next, &peak);
-    refill(s, s->x_next, s->demand > 0 ? (float)peak : NO_CAP);
+    refill(s, s->x_next, aim);
     cost = cost_of(s, s->x_next, &peak);
     keep_best(s, cost, peak);
     if (s->demand <= 0 || s->moments == 0) { return; }

@@ -47,6 +47,14 @@ static void warm_lines(struct state *s, const struct state *old, int32_t shift,
     }
 }
 
+static void within_need(const struct car *car, float *own)
+{
+    double has = 0;
+    for (int32_t t = 0; t < car->len; t++) { has += (double)own[t]; }
+    float part = (float)(car->exact_need / has * (1 - 1e-7));
+    for (int32_t t = 0; t < car->len && has > car->exact_need; t++) { own[t] *= part; }
+}
+
 static void warm_cars(struct state *s, const struct state *old, int32_t shift,
                       const int32_t *charger_was)
 {
@@ -63,6 +71,7 @@ static void warm_cars(struct state *s, const struct state *old, int32_t shift,
                     s->x[car->at + t] = there ? fminf(old->x_best[was->at + then], car->top) : 0;
                 }
                 car->shift = was->shift;
+                within_need(car, s->x + car->at);
                 break;
             }
             j = j + 1 < old->car_count ? j + 1 : 0;

@@ -42,14 +42,14 @@ def cold(oracle: Oracle) -> dict[str, Any]:
     }
 
 
-def warm(before: Oracle, basis: Any, after: Oracle) -> Optimum:
+def warm(before: Oracle, basis: Any, after: Oracle, shift: int) -> Optimum:
     """Solve `after` by simplex from the basis of `before`, matched by charger, node and slot."""
     columns = dict(zip(before.column_keys, basis.col_status, strict=True))
     rows = dict(zip(before.row_keys, basis.row_status, strict=True))
     status = highspy.HighsBasisStatus
     start = highspy.HighsBasis()
-    start.col_status = [columns.get(earlier(key), status.kLower) for key in after.column_keys]
-    start.row_status = [rows.get(earlier(key), status.kBasic) for key in after.row_keys]
+    start.col_status = [columns.get(earlier(key, shift), status.kLower) for key in after.column_keys]
+    start.row_status = [rows.get(earlier(key, shift), status.kBasic) for key in after.row_keys]
     start.valid = True
     highs = _solver("simplex", PATIENCE_S)
     highs.passModel(after.model)
@@ -65,9 +65,9 @@ def _solver(method: str, limit_s: float) -> Any:
     return highs
 
 
-def earlier(key: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The key of the same thing in the problem of one slot before."""
-    return (*key[:-1], key[-1] + 1) if key and isinstance(key[-1], int) and key[-1] >= 0 else key
+def earlier(key: tuple[Any, ...], shift: int) -> tuple[Any, ...]:
+    """The key of the same thing in the problem of `shift` slots before."""
+    return (*key[:-1], key[-1] + shift) if key and isinstance(key[-1], int) and key[-1] >= 0 else key
 
 
 def pdlp(oracle: Oracle, tolerance: float = 1e-4) -> dict[str, Any] | None:

@@ -40,16 +40,16 @@ def figures(quick: bool) -> dict[str, Any]:
     }
 
 
-def solved(problem: Any, warm: plan.Solver | None = None) -> tuple[plan.Solver, float]:
+def solved(problem: Any, warm: plan.Solver | None = None, shift: int = 0) -> tuple[plan.Solver, float]:
     """Solve to the gap; return the solver and its CPU seconds, the best of three, setting up in C
     included, building the arrays not."""
     best = math.inf
     for _ in range(3):
-        solver = plan.Solver(problem, warm, 1)
+        solver = plan.Solver(problem, warm, shift)
         start = time.process_time()
         solver.begin()
         if warm is not None:
-            solver.warm_start(warm, 1)
+            solver.warm_start(warm, shift)
         while solver.step().gap > GAP and solver.progress().iterations < MOST_ITERATIONS:
             pass
         best = min(best, time.process_time() - start)
@@ -61,16 +61,20 @@ def _row(chargers: int, slots: int, slot_s: int) -> dict[str, Any]:
     later = plan_depots.later(problem, 1)
     oracle, oracle_later = Oracle(problem), Oracle(later)
     peer, peer_later = _plan_peers.cold(oracle), _plan_peers.cold(oracle_later)
-    peer_warm = _plan_peers.warm(oracle, peer["basis"], oracle_later)
+    peer_warm = _plan_peers.warm(oracle, peer["basis"], oracle_later, 1)
+    nudged = plan_depots.nudged(problem, 1)
+    peer_nudged = _plan_peers.warm(oracle, peer["basis"], Oracle(nudged), 0)
     pdlp = _plan_peers.pdlp(oracle)
     start = time.process_time()
     parsed, parsed_later = problem_of(problem), problem_of(later)
     reading_s = (time.process_time() - start) / 2
     cold, cold_s = solved(parsed)
-    warm, warm_s = solved(parsed_later, cold)
+    warm, warm_s = solved(parsed_later, cold, 1)
+    again, nudged_s = solved(problem_of(nudged), cold)
     optimum = peer["optimum"]
     _check(problem, cold, optimum.objective)
     _check(later, warm, peer_later["optimum"].objective)
+    _check(nudged, again, peer_nudged.objective)
     return {
         "chargers": chargers,
         "slots": slots,
@@ -85,15 +89,18 @@ def _row(chargers: int, slots: int, slot_s: int) -> dict[str, Any]:
         "iterations_warm": warm.progress().iterations,
         "ms": round(cold_s * 1e3, 3),
         "ms_warm": round(warm_s * 1e3, 3),
+        "ms_nudged": round(nudged_s * 1e3, 3),
         "ms_reading": round(reading_s * 1e3, 1),
         "bytes": cold.bytes,
         "highs_ms": round(peer["seconds"] * 1e3, 1),
         "highs_better": peer["better"],
         "highs_warm_ms": round(peer_warm.seconds * 1e3, 1),
+        "highs_nudged_ms": round(peer_nudged.seconds * 1e3, 1),
         "pdlp_ms": round(pdlp["seconds"] * 1e3, 1) if pdlp else None,
         "cold_ratio": peer["seconds"] / cold_s,
         "warm_ratio_to_cold": peer_later["seconds"] / warm_s,
         "warm_ratio_to_warm": peer_warm.seconds / warm_s,
+        "nudged_ratio_to_warm": peer_nudged.seconds / nudged_s,
         "pdlp_ratio": pdlp["seconds"] / cold_s if pdlp else None,
         **_lawful(problem),
     }
@@ -122,7 +129,13 @@ def _lawful(problem: dict[str, Any]) -> dict[str, Any]:
 
 def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for key in ("cold_ratio", "warm_ratio_to_cold", "warm_ratio_to_warm", "pdlp_ratio"):
+    for key in (
+        "cold_ratio",
+        "warm_ratio_to_cold",
+        "warm_ratio_to_warm",
+        "nudged_ratio_to_warm",
+        "pdlp_ratio",
+    ):
         ratios = [row[key] for row in rows if row[key] is not None]
         if ratios:
             out[key] = {
@@ -157,7 +170,7 @@ def _random(count: int) -> dict[str, Any]:
 def words(found: dict[str, Any]) -> str:
     """Return the figures as a table."""
     lines = [
-        "chargers slots   rows tight |   ms   its | HiGHS ms  ratio | warm ms ratio (cold) (warm) | "
+        "chargers slots   rows tight |   ms   its | HiGHS ms  ratio | warm ms ratio (cold) (warm) (nudged) | "
         "PDLP ms  ratio | lawful gap  ms  switches |  MB"
     ]
     for row in found["rows"]:
@@ -166,7 +179,7 @@ def words(found: dict[str, Any]) -> str:
             f"{row['chargers']:8} {row['slots']:5} {row['rows']:6} {row['rows_tight']:5.0%} | "
             f"{row['ms']:6.1f} {row['iterations']:5} | {row['highs_ms']:8.0f} {row['cold_ratio']:6.0f} | "
             f"{row['ms_warm']:7.1f}       {row['warm_ratio_to_cold']:6.0f} "
-            f"{row['warm_ratio_to_warm']:6.0f} | "
+            f"{row['warm_ratio_to_warm']:6.0f}   {row['nudged_ratio_to_warm']:6.0f} | "
             f"{pdlp} | {row['lawful_gap']:9.2%} {row['lawful_ms']:5.0f} {row['lawful_switches']:6} | "
             f"{row['bytes'] / 1e6:4.1f}"
         )

@@ -56,6 +56,14 @@ def depot(
     }
 
 
+def nudged(document: Document, seed: int) -> Document:
+    """Return the same problem with needs up to 1 % smaller and other load up to 1 % different."""
+    dice = random.Random(f"nudged {seed}")
+    base = [round(b * dice.uniform(0.99, 1.01)) for b in document["base_w"]]
+    bays = [{**b, "energy_wh": round(b["energy_wh"] * dice.uniform(0.99, 1))} for b in document["chargers"]]
+    return {**document, "base_w": base, "chargers": bays}
+
+
 def later(document: Document, seed: int) -> Document:
     """Return the problem one slot later: horizon moved on, a few vehicles changed.
 
