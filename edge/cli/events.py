@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from edge.cli import asking
 from edge.shell.answers import EventStatus
@@ -22,10 +23,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     asking.arguments(parser)
     doing = parser.add_subparsers(dest="doing", metavar="opt-out|opt-in")
-    out = doing.add_parser("opt-out", help="do not obey an event")
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    out = doing.add_parser("opt-out", help="do not obey an event", **alike)
     out.add_argument("id", metavar="ID", help="of the event, as `depot events` lists it")
     out.add_argument("--reason", required=True, help="why; kept with the event")
-    back = doing.add_parser("opt-in", help="obey it again")
+    back = doing.add_parser("opt-in", help="obey it again", **alike)
     back.add_argument("id", metavar="ID", help="of the event")
     back.add_argument("--reason", default="", help="why")
     for sub in (out, back):

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import Any
 
 from edge.cli import asking
 from edge.shell.answers import WindowStatus
@@ -25,21 +26,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
     doing = parser.add_subparsers(dest="doing", metavar="add|list|remove", required=True)
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
 
-    add = doing.add_parser("add", help="add a window, or replace the one with that id")
+    add = doing.add_parser("add", help="add a window, or replace the one with that id", **alike)
     add.add_argument("charger", metavar="CHARGER", help="its id in the site file")
     add.add_argument("--from", dest="from_time", metavar="HH:MM", required=True, help="when it is there")
     add.add_argument("--ready-by", metavar="HH:MM", required=True, help="when it leaves")
     add.add_argument("--need-kwh", metavar="KWH", required=True, help="the energy that it needs, in kWh")
-    add.add_argument("--days", default="daily", help="daily, weekdays, weekends, mon-fri, sat,sun … (daily)")
+    add.add_argument("--days", default="daily", help="daily, weekdays, weekend, mon-fri, sat,sun … (daily)")
     add.add_argument("--priority", type=int, default=0, metavar="N", help="0 is served first (0)")
     add.add_argument("--vehicle", default="", help="its name, for people")
     add.add_argument("--id", default="", help="of the window; made from the charger's where it is left out")
     asking.arguments(add)
 
-    asking.arguments(doing.add_parser("list", help="all windows: of the site file, and added here"))
+    asking.arguments(doing.add_parser("list", help="all windows: of the site file, and added here", **alike))
 
-    remove = doing.add_parser("remove", help="remove a window that was added here")
+    remove = doing.add_parser("remove", help="remove a window that was added here", **alike)
     remove.add_argument("id", metavar="ID")
     asking.arguments(remove)
 

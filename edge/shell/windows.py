@@ -19,6 +19,7 @@ TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 GROUPS: dict[str, Days] = {
     "daily": EVERY_DAY,
     "weekdays": EVERY_DAY[:5],
+    "weekend": EVERY_DAY[5:],
     "weekends": EVERY_DAY[5:],
 }
 NEED_WH_MAX = 2_000_000
@@ -158,7 +159,7 @@ def _days(text: str) -> Days:
             picked.update(EVERY_DAY[(start + n) % 7] for n in range((end - start) % 7 + 1))
         else:
             raise DeskError(
-                f"days: {text!r}: expected daily, weekdays, weekends, or such as mon-fri or sat,sun"
+                f"days: {text!r}: expected daily, weekdays, weekend, or such as mon-fri or sat,sun"
             )
     return tuple(day for day in EVERY_DAY if day in picked)
 

@@ -48,6 +48,7 @@ def test_no_energy(typed: str | float) -> None:
     [
         ("daily", EVERY_DAY),
         ("weekdays", ("mon", "tue", "wed", "thu", "fri")),
+        ("weekend", ("sat", "sun")),
         ("weekends", ("sat", "sun")),
         ("mon-fri", ("mon", "tue", "wed", "thu", "fri")),
         ("fri-mon", ("mon", "fri", "sat", "sun")),
