@@ -78,6 +78,8 @@ class ChargerKnown:
     told_ma: the newest setpoint, None before the first.  written_at_ms: when the device accepted it.
     raised_at_ms, raised_ma: the last raise, None once it has arrived or had the time to.
     may_ma: rule 1, per phase.  changed_at_ms: when told_ma last moved.
+    currents: (at_ms, as measured, as far as we are the reason for it).  told_before: higher setpoints, and
+    until when the vehicle may still be on its way down from them.
     """
 
     max_ma: int
@@ -85,7 +87,8 @@ class ChargerKnown:
     online: bool = False
     values: dict[str, int | str] = field(default_factory=dict)
     at_ms: int | None = None
-    currents: deque[tuple[int, Triple]] = field(default_factory=deque)
+    currents: deque[tuple[int, Triple, Triple]] = field(default_factory=deque)
+    told_before: deque[tuple[int, int]] = field(default_factory=deque)
     power_w: int | None = None
     told_ma: int | None = None
     written_at_ms: int | None = None
@@ -110,7 +113,9 @@ class ChargerKnown:
         self.at_ms = at_ms
         currents = on_site_phases(values, CURRENT_KEYS, charger.phases)
         if currents is not None:
-            self.currents.append((at_ms, currents))
+            most_ma = self._ours_ma(at_ms)
+            ours = (min(currents[0], most_ma), min(currents[1], most_ma), min(currents[2], most_ma))
+            self.currents.append((at_ms, currents, ours))
             while self.currents[0][0] < at_ms - HISTORY_MS:
                 self.currents.popleft()
         power = values.get("power_w")
@@ -119,6 +124,8 @@ class ChargerKnown:
         self._believe(at_ms, currents)
 
     def _believe(self, at_ms: int, currents: Triple | None) -> None:
+        if currents is None and self._measures(at_ms):
+            return  # one of the slower readings: it says nothing of what flows
         drawn_ma = max(currents) if currents is not None else None
         back = self.values.get("setpoint_ma")
         if self.told_ma is None:
@@ -136,6 +143,12 @@ class ChargerKnown:
                 self.may_ma = self.told_ma
         if drawn_ma is not None:
             self.may_ma = max(self.may_ma, drawn_ma)  # whatever it was told, count what it takes
+        if isinstance(back, int):
+            self.may_ma = max(self.may_ma, back)  # it has restarted, or somebody else has told it
+
+    def _measures(self, at_ms: int) -> bool:
+        """Say whether it has measured its currents lately."""
+        return bool(self.currents) and at_ms - self.currents[-1][0] <= HISTORY_MS
 
     def _rising(self, at_ms: int, drawn_ma: int | None) -> bool:
         """Say whether the last raise may still be on its way: then a low current proves nothing.
@@ -149,9 +162,23 @@ class ChargerKnown:
             return False
         return True
 
+    def _ours_ma(self, at_ms: int) -> int:
+        """Return what it may take by our word: the highest it was told while it may still follow.
+
+        What it takes beyond that is no charging of ours, whether it does not obey or its meter is wrong.
+        """
+        while self.told_before and self.told_before[0][0] < at_ms:
+            self.told_before.popleft()
+        told_ma = self.max_ma if self.told_ma is None else self.told_ma
+        return max([told_ma, *(before_ma for _, before_ma in self.told_before)]) + SEEN_TOLERANCE_MA
+
     def tell(self, current_ma: int, now_ms: int) -> None:
         """Note a setpoint that is going out now."""
         if current_ma != self.told_ma:
+            before_ma = self.max_ma if self.told_ma is None else self.told_ma
+            latest = self.currents[-1] if self.currents else None
+            if current_ma < before_ma and (latest is None or latest[1] == latest[2]):
+                self.told_before.append((now_ms + FOLLOW_MS, before_ma))  # one that obeys, that is
             if current_ma > (self.may_ma if self.told_ma is None else self.told_ma):
                 self.raised_at_ms, self.raised_ma = now_ms, current_ma
             self.told_ma = current_ma
@@ -180,7 +207,7 @@ class ChargerKnown:
         return max(self.may_ma, self.fallback_ma)
 
     def around(self, at_ms: int, bracket_ms: int) -> tuple[Triple, Triple, Triple]:
-        """Return what flowed about a moment, per phase: nearest to it, and the least and most about it.
+        """Return what flowed by our word about a moment, per phase: nearest to it, the least and the most.
 
         bracket_ms: how far before the moment the bracket opens; the reading before that belongs to it.
         Zero where nobody has measured since the bracket opened: a charger that has fallen silent may have
@@ -189,9 +216,9 @@ class ChargerKnown:
         none: Triple = (0, 0, 0)
         if not self.currents or self.currents[-1][0] < at_ms - bracket_ms:
             return none, none, none
-        nearest_ms, nearest = self.currents[-1]
+        nearest_ms, _, nearest = self.currents[-1]
         lowest = highest = nearest
-        for read_ms, now in reversed(self.currents):
+        for read_ms, _, now in reversed(self.currents):
             if abs(read_ms - at_ms) < abs(nearest_ms - at_ms):
                 nearest_ms, nearest = read_ms, now
             lowest = (min(lowest[0], now[0]), min(lowest[1], now[1]), min(lowest[2], now[2]))
@@ -202,7 +229,7 @@ class ChargerKnown:
 
     @property
     def latest_ma(self) -> Triple | None:
-        """The newest measured currents, on the site's phases."""
+        """The newest currents as measured, on the site's phases."""
         return self.currents[-1][1] if self.currents else None
 
 

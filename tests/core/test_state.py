@@ -141,3 +141,59 @@ def test_a_reading_without_currents_does_not_make_a_meter_younger() -> None:
     state.read("grid", 0, flows(0, 1, 2, 3).values)
     state.read("grid", 9_000, {"frequency_mhz": 50_000})
     assert state.meters["grid"].age_ms(9_000) == 9_000
+
+
+def test_a_reading_without_currents_says_nothing_about_what_a_charger_takes() -> None:
+    """I1: chargers are read in two rounds; the slow one has a temperature and no currents."""
+    state = State(depot(1))
+    state.identified("bay-1", {})
+    known = state.chargers["bay-1"]
+    state.read("bay-1", 0, takes(0, "bay-1", 16, setpoint_a=16).values)
+    known.tell(8_000, 1_000)
+    known.written(8_000, 1_100)
+    state.read("bay-1", 12_000, takes(12_000, "bay-1", 16, setpoint_a=8).values)  # it does not obey
+    state.read("bay-1", 12_300, {"temperature_mc": 31_000})
+    assert known.may_ma == 16_000
+
+
+def test_before_the_first_setpoint_too_a_reading_without_currents_says_nothing_about_what_it_takes() -> None:
+    state = State(depot(1))
+    state.identified("bay-1", {})
+    state.read("bay-1", 0, takes(0, "bay-1", 20, setpoint_a=16).values)
+    state.read("bay-1", 300, {"temperature_mc": 31_000})
+    assert state.chargers["bay-1"].may_ma == 20_000
+
+
+def test_a_charger_that_says_it_was_told_more_may_draw_more() -> None:
+    """I1: it has restarted with a default of 32 A, and its vehicle has not followed yet."""
+    known = [("takes", 0, 9, 9), ("tell", 1, 9), ("written", 2, 9), ("takes", 3, 9, 9)]
+    assert told(*known) == 9
+    assert told(*known, ("takes", 1_000, 9, 32)) == 32
+    assert told(*known, ("takes", 1_000, 9, 32), ("takes", 2_000, 9, 9)) == 9
+
+
+def test_the_highest_phase_counts() -> None:
+    state = State(depot(1))
+    state.identified("bay-1", {})
+    values = {"current_l1_ma": 2_000, "current_l2_ma": 21_000, "current_l3_ma": 0, "setpoint_ma": 6_000}
+    state.read("bay-1", 0, values)
+    assert state.chargers["bay-1"].may_ma == 21_000
+
+
+def test_a_decrease_is_seen_within_half_an_amp_of_the_setpoint() -> None:
+    values = {"current_l2_ma": 0, "current_l3_ma": 0, "setpoint_ma": 10_000}
+    for drawn_ma, may_ma in ((10_500, 10_500), (10_501, 16_000)):
+        state = State(depot(1))
+        state.identified("bay-1", {})
+        known = state.chargers["bay-1"]
+        state.read("bay-1", 0, takes(0, "bay-1", 16, setpoint_a=16).values)
+        known.tell(10_000, 1)
+        known.written(10_000, 2)
+        state.read("bay-1", 3, values | {"current_l1_ma": drawn_ma})
+        assert known.may_ma == may_ma
+
+
+def test_a_reading_of_the_same_moment_as_the_write_may_be_from_before_it() -> None:
+    down = [("takes", 0, 16, 16), ("tell", 1, 10), ("written", 5, 10)]
+    assert told(*down, ("takes", 5, 10, 10)) == 16
+    assert told(*down, ("takes", 6, 10, 10)) == 10
