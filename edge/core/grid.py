@@ -1,7 +1,7 @@
 """What flows at every node, and how much of it is not charging.
 
 Rule 1: a meter that is silent counts as the highest plausible load, not as its last value and not as
-        zero (I3).  A node without a meter always counts with it.
+        zero (I3).  A node without a meter always counts with it, and so does a phase that its meter has not.
 Rule 2: what is not charging is what the meter shows less what went into vehicles when it was read.  Meters
         and chargers are read at different moments, so there are two figures.  `now` is for setpoints: by
         the readings that are nearest in time; while a vehicle starts or stops, the lower of two such
@@ -9,7 +9,9 @@ Rule 2: what is not charging is what the meter shows less what went into vehicle
         least that surely went into vehicles, and the highest of the last seconds.
 Rule 3: a real overload on the meter is believed at once, and all of it that may be other load counts as such
         (I5): to lower a vehicle that was just starting once too often costs seconds, the contrary a breaker.
-Rule 4: load that flows back (PV) makes no room: a cloud takes it away faster than vehicles can follow.
+Rule 4: what a charger takes beyond what it was told counts as other load: the others make room for it, and a
+        charger whose meter shows too much does not hide a load.
+Rule 5: load that flows back (PV) makes no room: a cloud takes it away faster than vehicles can follow.
 """
 
 from collections import deque
@@ -67,6 +69,8 @@ class OtherLoad:
         self._site = site
         self._below = {n.id: chargers_below(site, n.id) for n in site.nodes}
         self._recent = {n.id: _Recent() for n in site.nodes if n.meter}
+        measured = {m.id: m.phases for m in site.meters}
+        self._measured = {n.id: measured[n.meter] for n in site.nodes if n.meter}
 
     def at(self, state: State, now_ms: int) -> dict[str, Other]:
         """Return the other load of every node now.  Call once a tick; it remembers the readings."""
@@ -74,7 +78,7 @@ class OtherLoad:
 
     def _node(self, node: Node, state: State, now_ms: int) -> Other:
         most = node.other_max_ma
-        most_w = sum(most) * highest_voltage_mv(self._site) // 1_000_000 + 1 if any(most) else 0
+        most_w = self._most_w(most)
         if not node.meter:
             return Other(most, most, most_w, most_w, known=True)
         meter = state.meters[node.meter]
@@ -93,7 +97,22 @@ class OtherLoad:
             node.limit_w is not None and power_w > node.limit_w
         )
         now, high = self._filtered(node.id, meter.at_ms, seen, at_most, at_least, overload)
+        blind = self._unmeasured(node)
+        now, high = _both(now, blind), _both(high, blind)
         return Other(now[:3], high[:3], now[3], high[3], True, flowing, power_w, age_ms)
+
+    def _most_w(self, most: Triple) -> int:
+        return sum(most) * highest_voltage_mv(self._site) // 1_000_000 + 1 if any(most) else 0
+
+    def _unmeasured(self, node: Node) -> Four:
+        """Return the highest plausible load on the phases that a node's meter does not have."""
+        measured, most = self._measured[node.id], node.other_max_ma
+        blind = (
+            0 if 0 in measured else most[0],
+            0 if 1 in measured else most[1],
+            0 if 2 in measured else most[2],
+        )
+        return (*blind, self._most_w(blind))
 
     def _charging(self, node: Node, state: State, at_ms: int) -> tuple[Four, Four, Four]:
         """Return what went into vehicles below a node when its meter was read: nearest, at least, at most."""
@@ -101,7 +120,10 @@ class OtherLoad:
         low, high = near, near
         for charger_id in self._below[node.id]:
             near_ma, low_ma, high_ma = state.chargers[charger_id].around(at_ms, BRACKET_MS)
-            near, low, high = self._plus(near, near_ma), self._plus(low, low_ma), self._plus(high, high_ma)
+            near, low, high = (
+                self._plus(four, _only(current_ma, self._measured[node.id]))
+                for four, current_ma in ((near, near_ma), (low, low_ma), (high, high_ma))
+            )
         return near, low, high
 
     def _plus(self, four: Four, current_ma: Triple) -> Four:
@@ -133,6 +155,16 @@ def _less(flowing: Triple, power_w: int, charging: Four) -> Four:
         max(0, flowing[2] - charging[2]),
         max(0, power_w - charging[3]),
     )
+
+
+def _only(current_ma: Triple, phases: tuple[int, ...]) -> Triple:
+    """Return what a meter of these phases can see."""
+    l1, l2, l3 = (current_ma[p] if p in phases else 0 for p in PHASES)
+    return (l1, l2, l3)
+
+
+def _both(a: Four, b: Four) -> Four:
+    return (a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3])
 
 
 def _lowest(a: Four, b: Four) -> Four:
