@@ -296,6 +296,17 @@ class Device:
         stepped = min(current_ma, control.max_ma) // control.step_ma * control.step_ma
         return stepped if stepped >= control.min_ma else 0
 
+    def pauses_elsewhere(self) -> bool:
+        """Say whether a pause leaves the register alone that reads back as the setpoint."""
+        control = self.table.control
+        if control is None:
+            return False
+        set_, paused = (
+            {self.table.settings[step.setting].read_back for step in steps}
+            for steps in (control.set, control.pause)
+        )
+        return "setpoint_ma" in set_ and "setpoint_ma" not in paused
+
     def write_setting(self, name: str, value: Fraction) -> list[Write]:
         """Return the write of one row of the allow-list, for the bench.
 

@@ -417,7 +417,7 @@ class Master:
 
     def _tell_reading(self, member: Member, rank: Rank, poll: Round) -> None:
         """Tell what the replies say; as of when the first was asked for, so that no value looks too young."""
-        values = member.device.decode(poll.replies)
+        values = member.in_force(member.device.decode(poll.replies))
         refused = all(isinstance(reply, int) for reply in poll.replies.values())
         if member.pacing.read_every_ms:
             poll.replies = {}  # such a device takes seconds: what it says is told as it comes

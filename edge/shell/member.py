@@ -284,6 +284,17 @@ class Member:
         if self.charger and began_ms > self._written_at_ms:
             self._compare(now_ms, values)
 
+    def in_force(self, values: dict[str, int | str]) -> dict[str, int | str]:
+        """Return a reading whose setpoint is the one that holds: 0 in a pause that has its own register.
+
+        Such a device goes on to show the setpoint from before the pause, and its room would never come free.
+        """
+        paused = self.written_ma is not None and self.device.lawful(self.written_ma) == 0
+        enabled = values.get("enabled", self.values.get("enabled", 0))
+        if paused and not enabled and "setpoint_ma" in values and self.device.pauses_elsewhere():
+            return {**values, "setpoint_ma": 0}
+        return values
+
     def _compare(self, now_ms: int, values: dict[str, int | str]) -> None:
         control = self.device.table.control
         back = values.get("setpoint_ma")

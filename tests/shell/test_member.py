@@ -196,3 +196,28 @@ def test_what_a_meter_keeps_is_armed_where_it_differs_and_written_once_a_run():
     asyncio.run(master._arm(meter))
     assert written == [write]
     assert meter.arming == []
+
+
+@pytest.mark.parametrize(
+    ("fallback_ma", "shown_ma", "again"), [(0, 6_000, True), (0, 0, False), (6_050, 6_000, False)]
+)
+def test_a_fallback_that_reads_back_differently_is_armed_again(fallback_ma, shown_ma, again):
+    """I4: 0 A too; 6.05 A become 6.0 A in a Heidelberg, and that is as it should be."""
+    member = heidelberg(fallback_ma=fallback_ma)
+    member.read(16_000, {"fallback_ma": shown_ma}, 15_900)
+    assert bool(member.arming) is again
+
+
+def test_a_pause_that_has_its_own_register_reads_as_a_setpoint_of_0():
+    """go-e: `allow` pauses, the ampere register stays at 16; its room must come free all the same."""
+    member = Member("bay-1", Device(library.load("goe_charger"), 1), charger=True)
+    shown = {"setpoint_ma": 16_000, "enabled": 0}
+    assert member.in_force(shown)["setpoint_ma"] == 16_000, "nobody has paused it by our word"
+    member.written_ma = 0
+    assert member.in_force(shown)["setpoint_ma"] == 0
+    assert member.in_force({**shown, "enabled": 1})["setpoint_ma"] == 16_000, "the pause did not take"
+    member.values["enabled"] = 1
+    assert member.in_force({"setpoint_ma": 16_000})["setpoint_ma"] == 16_000
+    other = alfen()
+    other.written_ma = 0
+    assert other.in_force(shown)["setpoint_ma"] == 16_000, "an Alfen pauses in the register itself"
