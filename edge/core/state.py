@@ -203,8 +203,13 @@ class ChargerKnown:
         if not self.silent(now_ms, policy.charger_silent_ms):
             return self.may_ma
         if valid_for_ms and self.at_ms is not None and now_ms - self.at_ms > valid_for_ms + FOLLOW_MS:
-            self.may_ma = self.fallback_ma
-        return max(self.may_ma, self.fallback_ma)
+            self.may_ma = self._falls_to_ma()
+        return max(self.may_ma, self._falls_to_ma())
+
+    def _falls_to_ma(self) -> int:
+        """Return what it falls back to: as the installer says, or more where the device itself says so."""
+        shown = self.values.get("fallback_ma")
+        return max(self.fallback_ma, shown) if isinstance(shown, int) else self.fallback_ma
 
     def around(self, at_ms: int, bracket_ms: int) -> tuple[Triple, Triple, Triple]:
         """Return what flowed by our word about a moment, per phase: nearest to it, the least and the most.

@@ -31,7 +31,7 @@ def test_a_meter_that_never_answered_counts_as_the_highest_plausible_load() -> N
     """I3."""
     state, load = depot_state()
     other = load.at(state, 0)["main"]
-    assert not other.known
+    assert not other.known and other.age_ms is None
     assert other.now_ma == (40_000,) * 3
     assert other.now_w == 3 * 40 * 253 + 1
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge.core.state import State
@@ -197,3 +198,24 @@ def test_a_reading_of_the_same_moment_as_the_write_may_be_from_before_it() -> No
     down = [("takes", 0, 16, 16), ("tell", 1, 10), ("written", 5, 10)]
     assert told(*down, ("takes", 5, 10, 10)) == 16
     assert told(*down, ("takes", 6, 10, 10)) == 10
+
+
+def test_a_silent_charger_counts_with_the_fallback_that_it_has_said_itself() -> None:
+    """I1, I4: an Alfen whose safe current was left at 16 A, while the site file says 6 A."""
+    state = State(depot(1))
+    state.identified("bay-1", {})
+    known, policy = state.chargers["bay-1"], state.site.policy
+    state.read("bay-1", 0, takes(0, "bay-1", 0, setpoint_a=0).values | {"fallback_ma": 16_000})
+    known.tell(0, 1)
+    assert known.worst_ma(1, policy, 60_000) == 0
+    assert known.worst_ma(5_001, policy, 60_000) == 16_000
+    assert known.worst_ma(73_201, policy, 60_000) == 16_000
+
+
+def test_a_meter_behind_transformers_counts_with_their_ratio() -> None:
+    site = depot(1)
+    site = msgspec.structs.replace(site, meters=(msgspec.structs.replace(site.meters[0], ratio=40),))
+    state = State(site)
+    state.read("grid", 0, flows(0, 1, 2, 3).values)
+    assert state.meters["grid"].currents_ma == (40_000, 80_000, 120_000)
+    assert state.meters["grid"].power_w == 40 * 6 * 230
