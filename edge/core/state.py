@@ -139,12 +139,12 @@ class ChargerKnown:
                 seen = drawn_ma <= self.told_ma + SEEN_TOLERANCE_MA
             else:
                 seen = at_ms >= self.written_at_ms + UNSEEN_MS
-            if seen and (not isinstance(back, int) or back <= self.told_ma):
+            if seen:
                 self.may_ma = self.told_ma
         if drawn_ma is not None:
             self.may_ma = max(self.may_ma, drawn_ma)  # whatever it was told, count what it takes
         if isinstance(back, int):
-            self.may_ma = max(self.may_ma, back)  # it has restarted, or somebody else has told it
+            self.may_ma = max(self.may_ma, back)  # not there yet, restarted, or told by somebody else
 
     def _measures(self, at_ms: int) -> bool:
         """Say whether it has measured its currents lately."""

@@ -1,5 +1,7 @@
 """What is not charging, from readings at different moments; expectations worked out by hand."""
 
+import msgspec
+
 from edge.core.grid import OtherLoad
 from edge.core.state import State
 from tests.story.sites import depot, flows, takes
@@ -107,3 +109,40 @@ def test_the_same_reading_is_looked_at_again_with_newer_ones_of_the_chargers() -
     assert load.at(state, 500)["main"].now_ma == (36_000,) * 3
     read(state, takes(600, "bay-1", 16))
     assert load.at(state, 1_500)["main"].now_ma == (20_000,) * 3
+
+
+def test_in_an_overload_all_that_may_be_other_load_counts() -> None:
+    """I5, rule 3: 70 A flow; whether the 16 A of the vehicle that starts are in them, nobody knows."""
+    state, load = depot_state()
+    read(state, takes(300, "bay-1", 0), flows(500, 20, 20, 20))
+    load.at(state, 1_000)
+    read(state, takes(1_300, "bay-1", 16), flows(1_500, 70, 36, 36))
+    assert load.at(state, 2_000)["main"].now_ma[0] == 70_000
+
+
+def test_more_power_than_the_site_may_take_is_an_overload_too() -> None:
+    """I5: 25 kW of 20 kW, while no breaker carries too much; 48 A at 207 V are 9936 W."""
+    site = depot(2, limit_w=20_000)
+    state, load = State(site), OtherLoad(site)
+    read(state, takes(300, "bay-1", 0), flows(500, 10, 10, 10))
+    load.at(state, 1_000)
+    read(state, takes(1_300, "bay-1", 16), flows(1_500, 36, 36, 36))
+    assert load.at(state, 2_000)["main"].now_w == 36 * 3 * 230
+    read(state, takes(2_300, "bay-1", 16), takes(2_700, "bay-1", 16), flows(3_000, 36, 36, 36))
+    assert load.at(state, 3_000)["main"].now_w == 36 * 3 * 230 - 9_936
+
+
+def test_a_node_without_a_meter_counts_with_the_highest_plausible_load() -> None:
+    """I3."""
+    site = depot(1)
+    site = msgspec.structs.replace(site, nodes=(msgspec.structs.replace(site.nodes[0], meter=""),))
+    other = OtherLoad(site).at(State(site), 0)["main"]
+    assert other.now_ma == other.high_ma == (40_000,) * 3
+    assert other.now_w == other.high_w == 3 * 40 * 253 + 1
+    assert other.known
+
+
+def test_power_that_flows_back_makes_no_room_in_watts_either() -> None:
+    state, load = depot_state()
+    read(state, takes(0, "bay-1", 16), flows(100, 2, 2, 2))
+    assert load.at(state, 500)["main"].now_w == 0

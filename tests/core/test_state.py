@@ -70,6 +70,16 @@ def told(*steps: tuple[Any, ...]) -> int:
             [("takes", 0, 9, 9), ("tell", 1, 9), ("written", 2, 9), ("takes", 3, 14, 9)],
             14,
         ),  # it does not obey
+        # one that does not read back: only a write of the newest setpoint, and a look after it, say anything
+        ([("takes", 0, 9), ("tell", 1, 12), ("written", 2, 12), ("takes", 3, 12)], 12),
+        (
+            [
+                *(("takes", 0, 9), ("tell", 1, 12), ("written", 2, 12), ("takes", 3, 12)),
+                *(("tell", 4, 8), ("takes", 5, 8)),
+            ],
+            12,
+        ),
+        ([("takes", 0, 9), ("tell", 1, 10), ("tell", 2, 8), ("written", 3, 10), ("takes", 4, 8)], 32),
     ],
 )
 def test_what_a_charger_may_draw(steps: list[tuple[Any, ...]], may_a: int) -> None:
@@ -92,6 +102,7 @@ def test_a_silent_charger_counts_with_its_last_setpoint_until_its_own_timer_has_
     assert known.worst_ma(5_000, policy, 60_000) == 16_000
     assert known.worst_ma(73_200, policy, 60_000) == 16_000  # 60 s and 13.2 s to follow
     assert known.worst_ma(73_201, policy, 60_000) == 6_000
+    assert state.valid_for_ms(site.chargers[0]) == 0  # an Alfen does not say it
     fresh = State(site).chargers["bay-1"]
     assert fresh.worst_ma(10_000_000, policy, 0) == 32_000  # nobody knows its timer: never
 

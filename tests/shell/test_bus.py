@@ -13,7 +13,7 @@ from edge.model.flow import Event, Identified, Lost, Reading, Written
 from edge.model.site import Address, Charger, Line, Meter, Node, Site
 from edge.shell import buses, ports
 from edge.shell.bus import Master
-from edge.shell.member import Member
+from edge.shell.member import Member, Told
 from tests.fakes import families, liars
 from tests.fakes.families import amps, heidelberg, sdm630
 from tests.fakes.liars import Device, PtyLine, TcpHost
@@ -189,6 +189,37 @@ def test_a_reduction_does_not_wait_for_reads_on_a_busy_line():
         play(on_line(line), members, story)
 
 
+def test_a_line_at_rest_wakes_for_a_setpoint():
+    """I5: with three seconds between reads, a reduction does not wait for the next of them."""
+    device = heidelberg()
+    with PtyLine({1: device}) as line:
+
+        async def story(it: Story):
+            await it.until(lambda: len(it.of(Reading)) >= 3, 12)
+            await asyncio.sleep(0.5)
+            it.tell("bay-1", 9_000)
+            await it.until(lambda: set_points(device) == [9], 1.2)
+
+        play(on_line(line), [bay()], story, cycle_ms=3_000)
+
+
+def test_nothing_is_raised_while_a_reduction_waits_for_what_its_device_bears():
+    """I1: decreases first, on one line too; but not for longer than 250 ms."""
+    down, up = (bay(unit, f"bay-{unit}") for unit in (1, 2))
+    for one, in_force, goal in ((down, 16_000, 8_000), (up, 8_000, 16_000)):
+        one.device.recognised = True
+        one.written_ma, one.told = in_force, Told(goal, 60_000, 900)
+    master = Master(ports.tcp("127.0.0.1", 1), [down, up], print, Clock())
+    down.pace.write_after_ms = 1_250
+    assert master._choose(1_000) == (None, 1_250)
+    down.pace.write_after_ms = 1_251
+    chosen, _ = master._choose(1_000)
+    assert chosen is not None and chosen[1] is up
+    down.pace.write_after_ms = 1_000
+    chosen, _ = master._choose(1_000)
+    assert chosen is not None and chosen[1] is down
+
+
 def test_a_device_that_dies_is_lost_and_comes_back_armed():
     device = heidelberg()
     with PtyLine({1: device}) as line:
@@ -270,6 +301,29 @@ def test_a_late_setpoint_is_not_written_at_all():
             it.tell("bay-1", 16_000, valid_ms=-1)
             await asyncio.sleep(1.5)
             assert 16 not in set_points(device)
+
+        play(on_line(line), [bay()], story)
+
+
+def test_a_write_whose_answer_is_lost_may_have_arrived():
+    """I1: 16 A have reached the device although it said nothing; taking them back is written, not left out."""
+    device = heidelberg()
+    with PtyLine({1: device}) as line:
+
+        async def story(it: Story):
+            (charger,) = it.master.members.values()
+            it.tell("bay-1", 10_000)
+            await it.until(lambda: it.of(Written))
+            charger.pacing = Driver(library.load("alfen_eve"), 1).pacing()  # may be raised again at once
+            charger.pace.raise_after_ms = 0
+            device.always = lambda unit, pdu, frame: (liars.lost if pdu[0] == 6 else liars.truth)(
+                unit, pdu, frame
+            )
+            it.tell("bay-1", 16_000)
+            await it.until(lambda: set_points(device)[-1] == 16)
+            it.tell("bay-1", 10_000)
+            device.always = liars.truth
+            await it.until(lambda: set_points(device)[-1] == 10, 0.9)  # before reading back tells the same
 
         play(on_line(line), [bay()], story)
 

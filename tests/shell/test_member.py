@@ -221,3 +221,12 @@ def test_a_pause_that_has_its_own_register_reads_as_a_setpoint_of_0():
     other = alfen()
     other.written_ma = 0
     assert other.in_force(shown)["setpoint_ma"] == 16_000, "an Alfen pauses in the register itself"
+
+
+def test_where_nothing_supervises_us_expiry_lowers_to_the_fallback():
+    """I4: a go-e keeps its setpoint for ever; only our own word brings it down."""
+    member = Member("bay-1", Device(library.load("goe_charger"), 1), charger=True, fallback_ma=6_000)
+    told(member, 16_000, 1_000, valid_ms=1_000)
+    member.written_ma = 16_000
+    assert member.goal(1_999) == 16_000
+    assert member.goal(2_000) == 6_000
