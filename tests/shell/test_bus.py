@@ -306,7 +306,7 @@ def test_a_late_setpoint_is_not_written_at_all():
 
 
 def test_a_write_whose_answer_is_lost_may_have_arrived():
-    """I1: 16 A have reached the device although it said nothing; taking them back is written, not left out."""
+    """I1: 16 A have reached the device although it said nothing; taking them back is not left out."""
     device = heidelberg()
     with PtyLine({1: device}) as line:
 
