@@ -4,6 +4,7 @@ import msgspec
 
 from edge.core.grid import OtherLoad
 from edge.core.state import State
+from edge.model.site import Node
 from tests.story.sites import depot, flows, takes
 
 
@@ -146,3 +147,22 @@ def test_power_that_flows_back_makes_no_room_in_watts_either() -> None:
     state, load = depot_state()
     read(state, takes(0, "bay-1", 16), flows(100, 2, 2, 2))
     assert load.at(state, 500)["main"].now_w == 0
+
+
+def test_a_meter_of_currents_only_counts_with_the_highest_power_that_they_can_be() -> None:
+    """I3, I8: 60 A at 253 V."""
+    state, load = depot_state()
+    reading = flows(0, 10, 20, 30)
+    del reading.values["power_w"]
+    read(state, reading)
+    assert load.at(state, 500)["main"].now_w == 60 * 253
+
+
+def test_chargers_below_a_node_below_count_as_charging_too() -> None:
+    site = depot(1)
+    panel = Node("panel", "main", (40_000,) * 3)
+    charger = msgspec.structs.replace(site.chargers[0], node="panel")
+    site = msgspec.structs.replace(site, nodes=(*site.nodes, panel), chargers=(charger,))
+    state = State(site)
+    read(state, takes(0, "bay-1", 10), flows(500, 30, 30, 30))
+    assert OtherLoad(site).at(state, 1_000)["main"].now_ma == (20_000,) * 3

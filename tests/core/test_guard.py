@@ -136,3 +136,9 @@ def test_an_inner_node_holds_back_on_its_own() -> None:
     asks = [ask("a", node="panel"), ask("b")]
     a = Held("a", "panel", (0, 1, 2), 0, 0, 6_000, False, False)
     assert sorted(amps(decided(rooms, asks, a, held("b", 0)))) == [("a", 20), ("b", 32)]
+
+
+def test_what_a_silent_charger_may_draw_is_taken_from_the_others_at_once() -> None:
+    """I1: 20 of 32 A may flow where nobody answers; b has 20 and may keep 12."""
+    verdict = decided([room(32)], [ask("b")], held("a", 6, may_a=20, silent=True), held("b", 20))
+    assert dict(amps(verdict))["b"] == 12

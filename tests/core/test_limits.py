@@ -68,3 +68,7 @@ def test_a_silent_meter_is_said_in_the_reason() -> None:
 @pytest.mark.parametrize("asked", [(0, 0, 0), (1, 0, 0), (3, 2, 2), (64_000, 1, 7)])
 def test_what_is_divided_never_grows(total: int, asked: tuple[int, int, int]) -> None:
     assert sum(divided(total, asked)) <= total
+
+
+def test_a_cap_of_another_node_changes_nothing() -> None:
+    assert room(Cap("panel", "operator", limit_ma=1_000)) == room()

@@ -1,0 +1,148 @@
+"""Breaks the code in the ways of tests/mutants.py, one at a time; a break that no test notices is a survivor.
+
+    python tests/mutate_core.py [WORDS …] [--jobs 2] [--wide]     WORDS: only what contains one of them
+
+The tests of what was broken run first, in the order in which they usually notice; the wide ones only with
+--wide.  Works in copies; the checkout is not touched.  Exit 1 if anything survives that is not excused in
+EQUIVALENT.
+"""
+
+import argparse
+import contextlib
+import io
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import hypothesis  # noqa: F401  (what every run needs is imported once; each mutant gets a fork)
+import msgspec  # noqa: F401
+import pymodbus.client  # noqa: F401
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.mutants import ALL, Mutant
+
+ROOT = Path(__file__).parents[1]
+TOO_LONG_S = 300
+
+STORIES = ["tests/story/test_controller.py", "tests/story/test_broken_devices.py", "tests/story/test_turns.py",
+           "tests/story/test_invariants.py", "tests/story/test_replay.py"]  # fmt: skip
+DRIVERS = ["tests/drivers/test_needs_writing.py", "tests/drivers/test_values.py",
+           "tests/drivers/test_first_families.py"]  # fmt: skip
+SHELL = ["tests/shell/test_member.py", "tests/shell/test_bus.py"]
+DAEMON = ["tests/shell/test_openadr.py", "tests/shell/test_outbox.py", "tests/test_end_to_end.py"]
+FIRST = {
+    "edge/core/state.py": ["tests/core/test_state.py", "tests/core/test_grid.py", *STORIES],
+    "edge/core/grid.py": ["tests/core/test_grid.py", *STORIES],
+    "edge/core/limits.py": ["tests/core/test_limits.py", *STORIES],
+    "edge/core/guard.py": ["tests/core/test_guard.py", *STORIES],
+    "edge/core/asks.py": ["tests/core/test_asks.py", *STORIES],
+    "edge/core/fallback.py": ["tests/core/test_fallback.py", "tests/shell/test_sitefile.py"],
+    "edge/core": STORIES,
+    "edge/shell/member.py": SHELL,
+    "edge/shell/bus.py": SHELL,
+    "edge/shell": DAEMON,
+    "drivers": [*DRIVERS, "tests/shell/test_member.py", "tests/contracts", "tests/shell/test_bus.py"],
+}
+WIDE = ["tests/core", "tests/sim/test_closed_loop.py", "tests/drivers", "tests/shell/test_store.py"]
+
+
+def tests_for(file: str, wide: bool) -> list[str]:
+    """Return the tests that should notice."""
+    own = next(tests for start, tests in FIRST.items() if file.startswith(start))
+    return WIDE if wide else own
+
+
+def broken(root: Path, mutant: Mutant) -> str:
+    """Return the broken text of a file.  Raises ValueError where what should be there is not, or twice."""
+    _, file, old, new = mutant
+    text = (root / file).read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise ValueError(f"{file}: {text.count(old)} times {old!r}")
+    return text.replace(old, new)
+
+
+def copy_of(source: Path, where: Path) -> Path:
+    """Return a copy of what tests need; only what is broken is really copied."""
+    for name in sorted(path.name for path in source.iterdir() if not path.name.startswith(".")):
+        if name in ("edge", "drivers", "tests"):
+            shutil.copytree(source / name, where / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            (where / name).symlink_to(source / name)
+    return where
+
+
+class Killers:
+    """A pytest plugin that remembers which tests failed."""
+
+    def __init__(self) -> None:
+        self.named: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.named.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.named.append(f"{report.nodeid} (import)")
+
+
+def killer(job: tuple[Path, Mutant, bool]) -> str:
+    """Return the first test that notices, "" if none does.  Runs in a process of its own."""
+    source, mutant, wide = job
+    with tempfile.TemporaryDirectory(prefix="mutant-") as scratch, contextlib.redirect_stdout(io.StringIO()):
+        root = copy_of(source, Path(scratch))
+        (root / mutant[1]).write_text(broken(root, mutant), encoding="utf-8")
+        os.chdir(root)
+        for name in [n for n in sys.modules if n.split(".")[0] in ("edge", "drivers", "tests")]:
+            del sys.modules[name]
+        sys.path.insert(0, str(root))
+        sys.dont_write_bytecode = True
+        killers = Killers()
+        signal.signal(signal.SIGALRM, _too_long)
+        signal.alarm(TOO_LONG_S)
+        try:
+            result = pytest.main(
+                ["-q", "-x", "-p", "no:cacheprovider", "--tb=no", *tests_for(mutant[1], wide)], [killers]
+            )
+        except TimeoutError:
+            return "timeout"
+        finally:
+            signal.alarm(0)
+            os.chdir("/")
+    return killers.named[0] if killers.named else "" if result == 0 else str(result)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError
+
+
+def main() -> int:
+    """Run the mutants and say who survived."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only mutants that contain one of these")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--wide", action="store_true", help="the slow tests")
+    asked = parser.parse_args()
+    chosen = [m for m in ALL if not asked.words or any(w in part for w in asked.words for part in m)]
+    for mutant in chosen:
+        broken(ROOT, mutant)
+    survivors = 0
+    with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
+        source = copy_of(ROOT, Path(scratch))  # as it stands now, whatever is edited meanwhile
+        with multiprocessing.get_context("fork").Pool(asked.jobs, maxtasksperchild=1) as pool:
+            jobs = [(source, mutant, asked.wide) for mutant in chosen]
+            for mutant, by in zip(chosen, pool.imap(killer, jobs, 1), strict=True):
+                rule, file, old, new = mutant
+                survivors += not by
+                print(f"{rule:4} {file}: {old!r} -> {new!r}: {by or 'SURVIVES'}", flush=True)
+    print(f"{len(chosen)} mutants, {survivors} survive")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
