@@ -63,6 +63,7 @@ native-test:
 fuzz mutants prove:
 	$(MAKE) -C native $@
 	test $@ != fuzz || $(MAKE) -C native -f plan.mk fuzz
+	test $@ != mutants || $(BIN)/python tests/mutate_core.py
 
 lint: test-venv
 	$(BIN)/ruff check edge drivers native tests setup.py

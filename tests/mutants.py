@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a mutant reads best on one line)
 """The code broken by hand, one line at a time: what tests/mutate_core.py runs the tests against.
 
 Each line: the invariant of DESIGN.md §4 that it breaks; the file; what stands there; what is put in its place.
@@ -27,14 +28,17 @@ KNOWN: list[Mutant] = [
     ("I1", STATE, "if self.written_at_ms is not None and at_ms > self.written_at_ms and not", "if not"),
     ("I1", STATE, "SEEN_TOLERANCE_MA = 500", "SEEN_TOLERANCE_MA = 5000"),
     ("I1", STATE, "UNSEEN_MS = 10_000", "UNSEEN_MS = 5_000"),
-    ("I1", STATE, "if seen and (not isinstance(back, int) or back <= self.told_ma):", "if seen:"),
+    ("I1", STATE, "            self.may_ma = max(self.may_ma, back)  #", "            pass  #"),
+    ("I1", STATE, "            return  # one of the slower", "            pass  # one of the slower"),
+    ("I5", STATE, "ours = (min(currents[0], most_ma), min(currents[1], most_ma), min(currents[2], most_ma))", "ours = currents"),
+    ("I1", STATE, "return max(self.fallback_ma, shown) if", "return self.fallback_ma if"),
     ("I1", STATE, "            self.may_ma = max(self.may_ma, drawn_ma)", "            pass"),
     ("I1", STATE, "self.may_ma = max(self.may_ma, current_ma)", "self.may_ma = current_ma"),
     ("I1", STATE, "            self.written_at_ms = None\n            self.changed", "            self.changed"),
     ("I1", STATE, "if current_ma == self.told_ma and self.written_at_ms", "if self.written_at_ms"),
     ("I3", STATE, "return not self.online or self.at_ms is None", "return self.at_ms is None"),
     ("I3", STATE, "or now_ms - self.at_ms > silent_ms", ""),
-    ("I1", STATE, "return max(self.may_ma, self.fallback_ma)", "return self.may_ma"),
+    ("I1", STATE, "return max(self.may_ma, self._falls_to_ma())", "return self.may_ma"),
     ("I1", STATE, "> valid_for_ms + FOLLOW_MS", "> valid_for_ms"),
     ("I1", STATE, "if valid_for_ms and self.at_ms", "if self.at_ms"),
     ("I1", STATE, "            known.written_at_ms = None  #", "            pass  #"),
@@ -98,7 +102,6 @@ LIMIT: list[Mutant] = [
 DECIDE: list[Mutant] = [
     ("I1", GUARD, "reserved = [(h.node, h.phases, h.may_ma) for h in held.values() if h.silent]", "reserved: list[tuple[str, tuple[int, ...], int]] = []"),
     ("I1", GUARD, "max(h.may_ma, now.get(h.charger, 0))", "now.get(h.charger, 0)"),
-    ("I1", GUARD, "max(h.may_ma, now.get(h.charger, 0))", "h.may_ma"),
     ("I5", GUARD, "if goal_ma <= base_ma:", "if goal_ma <= base_ma and not h.hold_raise:"),
     ("I1", GUARD, "(not h.hold_raise and goal_ma", "(goal_ma"),
     ("I1", GUARD, "paths, raising=True), wishes", "paths, raising=False), wishes"),
@@ -182,7 +185,7 @@ WIRE: list[Mutant] = [
     ("I4", MEMBER, "feed_ms = self._fed_at_ms + self.supervision.every_ms", "feed_ms = self._fed_at_ms + 3 * self.supervision.every_ms"),
     ("I1", MEMBER, "if self.charger and began_ms > self._written_at_ms:", "if self.charger:"),
     ("I9", MEMBER, "        if self._refusals < REFUSED_MAX:\n            return False\n", "        return False\n"),
-    ("I9", BUS, "        if not member.device.allowed(write):", "        if False:"),
+    ("I9", BUS, "        if not member.device.allowed(write, commissioning=commissioning):", "        if False:"),
     ("I9", BUS, "            member.forget()\n            member.look_after_ms = 0", "            member.look_after_ms = 0"),
     ("I1", BUS, "                member.unsure()\n", ""),
     ("I5", BUS, "now_ms < reduced_ms <= now_ms + REDUCE_FIRST_MS", "False"),
@@ -228,5 +231,16 @@ WIRE: list[Mutant] = [
     ("I11", LINKS, "confirmed=bool(network.ack_topic)", "confirmed=False"),
     ("I10", LINKS, "            self._refused(f\"utility {incoming.topic}\", str(error))", "            pass"),
 ]  # fmt: skip
+
+# Breaks that change nothing, and why; they are not run.
+EQUIVALENT = {
+    "        self.values = {}\n        self.written_ma = None\n": "forget() has done it before",
+    "        self.arming = []\n        self.written_ma = None": "found() does it before anything is written",
+    "        if self.arming:\n            return [Task": "Master._do arms first, whatever the task is called",
+    "if member.told is not None and member.told.current_ma == goal_ma:": "the core passes over what it has not told",
+    "            if error.code in GATEWAY:": "a device that refuses whatever it is asked is lost all the same",
+    "            samples.pop()  #": "the older figure of the same reading only holds increases back",
+    "            self._recent[node.id].samples.clear()\n": "what is older than 5 s is dropped by its age",
+}
 
 ALL = [*KNOWN, *LOAD, *LIMIT, *DECIDE, *WIRE]

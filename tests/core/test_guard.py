@@ -2,7 +2,7 @@
 
 from edge.core.guard import Held, Verdict, decide
 from edge.core.limits import Room
-from edge.model.sharing import Ask
+from edge.model.sharing import Ask, Shares
 
 PATHS = {"main": ("main",), "panel": ("panel", "main")}
 
@@ -142,3 +142,16 @@ def test_what_a_silent_charger_may_draw_is_taken_from_the_others_at_once() -> No
     """I1: 20 of 32 A may flow where nobody answers; b has 20 and may keep 12."""
     verdict = decided([room(32)], [ask("b")], held("a", 6, may_a=20, silent=True), held("b", 20))
     assert dict(amps(verdict))["b"] == 12
+
+
+def test_whatever_the_check_finds_sends_everybody_to_the_fallback_and_nobody_up(monkeypatch) -> None:
+    """I4: a solver that gives everybody everything; 32 A of 20 A.  Who has nothing gets nothing."""
+
+    def greedy(nodes: object, asks: list[Ask]) -> Shares:
+        return Shares({a.id: a.max_ma for a in asks}, {a.id: "max" for a in asks}, {})
+
+    monkeypatch.setattr("edge.core.balance.share", greedy)
+    verdict = decided([room(20)], [ask("a"), ask("b", 0)], held("a", 32), held("b", 0))
+    assert dict(amps(verdict)) == {"a": 6, "b": 0}
+    assert verdict.violations
+    assert verdict.setpoints[0].because.startswith("fallback: the check found")
