@@ -234,6 +234,7 @@ WIRE: list[Mutant] = [
 
 # Breaks that change nothing, and why; they are not run.
 EQUIVALENT = {
+    "told_ma is not None and target_ma > 0 else target_ma": "no setpoint is within half an amp of 0",
     "        self.values = {}\n        self.written_ma = None\n": "forget() has done it before",
     "        self.arming = []\n        self.written_ma = None": "found() does it before anything is written",
     "        if self.arming:\n            return [Task": "Master._do arms first, whatever the task is called",

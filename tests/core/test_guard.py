@@ -99,7 +99,8 @@ def test_less_than_half_an_amp_is_not_worth_a_write() -> None:
     assert amps(shared) == [("a", 20), ("b", 20)]
     less = Room("main", None, (39_800,) * 3, (39_800,) * 3, (39_800,) * 3, ("breaker",) * 3)
     lowered = decided([less], [ask("a"), ask("b")], held("a", 20), held("b", 20))
-    assert sum(a for _, a in amps(lowered)) <= 39.8
+    assert amps(lowered) == [("a", 19.9), ("b", 19.9)]
+    assert lowered.violations == []
 
 
 def test_a_silent_charger_keeps_its_room_and_is_told_its_fallback() -> None:
@@ -155,3 +156,14 @@ def test_whatever_the_check_finds_sends_everybody_to_the_fallback_and_nobody_up(
     assert dict(amps(verdict)) == {"a": 6, "b": 0}
     assert verdict.violations
     assert verdict.setpoints[0].because.startswith("fallback: the check found")
+
+
+def test_what_is_reserved_below_a_node_is_reserved_above_it() -> None:
+    """I1: a on the panel does not answer and may draw 20 of main's 32 A."""
+    rooms = [room(32), room(25, node="panel", parent="main")]
+    a = Held("a", "panel", (0, 1, 2), 6_000, 20_000, 6_000, silent=True, hold_raise=False)
+    assert dict(amps(decided(rooms, [ask("b")], a, held("b", 20)))) == {"a": 6, "b": 12}
+
+
+def test_a_raise_of_an_amp_is_worth_a_write() -> None:
+    assert amps(decided([room(11)], [ask("a")], held("a", 10))) == [("a", 11)]
