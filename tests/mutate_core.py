@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[1]
 TOO_LONG_S = 300
 
 STORIES = ["tests/story/test_controller.py", "tests/story/test_broken_devices.py",
-           "tests/story/test_turns.py", "tests/story/test_invariants.py", "tests/story/test_replay.py"]  # fmt: skip
+           "tests/story/test_turns.py", "tests/story/test_invariants.py",
+           "tests/story/test_replay.py"]  # fmt: skip
 DRIVERS = ["tests/drivers/test_needs_writing.py", "tests/drivers/test_values.py",
            "tests/drivers/test_first_families.py"]  # fmt: skip
 SHELL = ["tests/shell/test_member.py", "tests/shell/test_bus.py"]
