@@ -135,9 +135,11 @@ def charging(request) -> Bench:
     """A charger with a vehicle, told 10 A."""
     bench = Bench(request.param)
     bench.recognise()
+    # A power for conductors that nobody can count is written for one: then the vehicle has one.
+    phases = 1 if bench.device.table.control.phases == "seen" else 3
+    bench.twin.plug(Vehicle("v", 10**6, 10**9, phases=phases, max_a=32.0, follows=1.0, reaction_ms=1_000))
     for write in bench.device.arm(8_000, ARMED_MS):
         assert bench.write(write) == 0, write
-    bench.twin.plug(Vehicle("v", 10**6, 10**9, phases=3, max_a=32.0, follows=1.0, reaction_ms=1_000))
     tell(bench, 10_000)
     bench.go(8, feed=True)
     return bench
@@ -152,7 +154,9 @@ def tell(bench: Bench, ma: int) -> None:
 def test_a_charger_says_what_it_does(charging):
     seen, twin = charging.readings(), charging.twin
     assert seen["state"] == "C"
-    assert twin.currents_a[0] == pytest.approx(charging.device.lawful(10_000) / 1000, rel=0.11)
+    one = charging.device.table.control.phases == "seen"  # 10 A at 207 V, in steps of 100 W: 20 of them
+    told_a = 2_000 / 230 if one else charging.device.lawful(10_000) / 1000
+    assert twin.currents_a[0] == pytest.approx(told_a, rel=0.11)
     if "current_l1_ma" in seen:
         assert seen["current_l1_ma"] == pytest.approx(twin.currents_a[0] * 1000, abs=110)
     if "power_w" in seen:

@@ -147,9 +147,15 @@ class TableCharger(Charger):
         told_a = self.max_a if self._wanted_a is None else self._wanted_a
         self.take_setpoint(0.0 if self.paused else told_a)
 
+    @property
+    def _conductors(self) -> int:
+        """How many conductors a power is spread over: the vehicle's, while one is there."""
+        wired = len(self.phases)
+        return min(wired, self.vehicle.phases) if self.vehicle else wired
+
     def _amps(self, setting: Setting, value: float) -> float:
         if setting.dimension == "w":
-            return value / (230 * len(self.phases))
+            return value / (230 * self._conductors)
         return value / 1000 if setting.dimension == "ma" else value
 
     def _feed(self, setting: Setting, count: float) -> None:
@@ -192,15 +198,15 @@ class TableCharger(Charger):
             "power_factor_pm": 1_000,
             "temperature_mc": 30_000,
             "setpoint_ma": nominal((self.max_a if self._wanted_a is None else self._wanted_a) * 1000),
-            "setpoint_power_w": nominal((self._wanted_a or 0.0) * 230 * len(self.phases)),
+            "setpoint_power_w": nominal((self._wanted_a or 0.0) * 230 * self._conductors),
             "limit_ma": applied_ma,
             "offered_current_ma": nominal(self.offered_a * 1000),
             "fallback_ma": nominal(self.fallback_a * 1000),
-            "fallback_power_w": nominal(self.fallback_a * 230 * len(self.phases)),
+            "fallback_power_w": nominal(self.fallback_a * 230 * self._conductors),
             "supervision_time_ms": self.time_ms,
             "max_current_ma": nominal(self.max_a * 1000),
             "min_current_ma": 6_000,
-            "max_power_w": nominal(self.max_a * 230 * len(self.phases)),
+            "max_power_w": nominal(self.max_a * 230 * self._conductors),
             "phases": len(self.phases),
             "connectors": self.table.connectors.max,
             "starts": self.starts,
