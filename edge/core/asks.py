@@ -40,7 +40,7 @@ class Vehicle:
 class Want:
     """What a vehicle could use now.  max_ma 0: nothing.  priority: lower is served first.
 
-    left_ms: until it is to be ready; None without a window.
+    left_ms: until it is to be ready, laxity_ms: how long it could still wait; None without a window.
     """
 
     charger: str
@@ -50,6 +50,7 @@ class Want:
     left_ms: int | None
     need_wh: int | None
     promise: str
+    laxity_ms: int | None = None
 
 
 def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, without_window: str) -> Want:
@@ -89,9 +90,9 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     wait_until = cheaper_from(prices, wall_ms, stay.ready_by_wall_ms, needs_ms) if laxity_ms > 0 else None
     if wait_until is not None:
         because = f"waits for a lower price at {clock(wait_until, timezone)}, ready by {by}"
-        return Want(vehicle.charger, 0, because, priority, left_ms, left_wh, promise)
+        return Want(vehicle.charger, 0, because, priority, left_ms, left_wh, promise, laxity_ms)
     because = f"needs {kwh(left_wh)} by {by}"
-    return Want(vehicle.charger, vehicle.max_ma, because, priority, left_ms, left_wh, promise)
+    return Want(vehicle.charger, vehicle.max_ma, because, priority, left_ms, left_wh, promise, laxity_ms)
 
 
 def cheaper_from(prices: list[PriceNow], wall_ms: int, until_ms: int, needs_ms: int) -> int | None:

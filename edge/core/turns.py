@@ -3,7 +3,9 @@
 Rule 1: a charger whose meter is silent, anywhere up to the grid, asks for its fallback at most (I3).
 Rule 2: when not everyone can have the minimum, rotation.py says whose turn it is.
 Rule 3: what a vehicle leaves of its grant moves on to others (unused.py).
-Rule 4: a vehicle that must not see 0 A asks for its minimum even while it would rather wait.
+Rule 4: who would miss the departure at its share of the site comes before everybody who would not (I12),
+        until it has a quarter of an hour to spare again; among those, and the others, the stated priority.
+Rule 5: a vehicle that must not see 0 A asks for its minimum even while it would rather wait.
 """
 
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from edge.core.state import State
 from edge.core.unused import Use
 from edge.model.sharing import Ask
 from edge.model.site import Charger, Site
-from edge.model.units import HOUR_MS
+from edge.model.units import HOUR_MS, MINUTE_MS
 
 # Setpoints in tenths of an amp: what most chargers accept; drivers round down further where they must.
 STEP_MA = 100
@@ -24,6 +26,12 @@ STEP_MA = 100
 # What a vehicle without a window is taken to need: 8 kWh in four hours, a commuter's day.  A guess that
 # only decides how turns are shared between vehicles with and without a window.
 WITHOUT_WINDOW_W = 2_000
+
+# Out of danger again: so much later that a vehicle does not pass between first and last every second.
+SPARE_MS = 15 * MINUTE_MS
+
+# Added to the priority of all who are not in danger; stated priorities are from -100 to 100.
+NOT_IN_DANGER = 1_000
 
 
 class Turns:
@@ -34,6 +42,7 @@ class Turns:
         self._rotation = Rotation()
         self._rotating_now: list[rotation.Want] = []
         self._uses: dict[str, Use] = {}
+        self._in_danger: set[str] = set()
         self._meters_above = {
             c.id: [n.id for n in site.nodes if n.meter and n.id in site.path(c.node)] for c in site.chargers
         }
@@ -63,7 +72,7 @@ class Turns:
                     min_ma=charger.min_ma,
                     max_ma=max_ma,
                     step_ma=STEP_MA,
-                    priority=wants[charger.id].priority,
+                    priority=self._priority(wants[charger.id]),
                 )
             )
         self._rotating_now = rotating
@@ -86,6 +95,14 @@ class Turns:
             given_w[charger.id] = told_ma * len(charger.phases) * self._site.voltage_v // 1000
         wants = self._rotating_now
         self._rotation = rotation.fold(self._rotation, wants, granted_ma, given_w, now_ms)
+
+    def _priority(self, want: Want) -> int:
+        spare_ms = SPARE_MS if want.charger in self._in_danger else 0
+        if want.laxity_ms is not None and want.laxity_ms < spare_ms:
+            self._in_danger.add(want.charger)
+            return want.priority
+        self._in_danger.discard(want.charger)
+        return want.priority + NOT_IN_DANGER
 
     def _useful_ma(self, charger: Charger, want: Want, state: str) -> int:
         if want.max_ma == 0:

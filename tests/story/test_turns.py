@@ -5,7 +5,7 @@ from itertools import pairwise
 import msgspec
 
 from edge.model.flow import SetCurrent, Written
-from edge.model.site import Site
+from edge.model.site import Site, Window
 from tests.story.sites import depot, flows, takes, there, tick
 from tests.story.story import Story
 
@@ -84,3 +84,15 @@ def test_a_limit_overrides_the_minimum_on_time() -> None:
     assert yard.told["bay-1"] == 20_000
     yard.run(2, other_a=19)
     assert yard.told["bay-1"] == 0
+
+
+def test_who_would_miss_its_departure_comes_before_who_would_not() -> None:
+    """I12: bay-2 has two hours for 20 kWh, 10 kW; its share of 20 A for two is 6.9 kW less reserve."""
+    # The story begins at 16:53:20 in Los Angeles: 18:53 is minute 1133.
+    window = Window("w", "bay-2", 0, 18 * 60 + 53, 20_000, priority=50)
+    site = depot(2, limit_ma=20_000, other_max_ma=0, windows=(window,))
+    yard = Yard(site, {"bay-1": 32, "bay-2": 32}).run(30)
+    assert yard.told == {"bay-1": 6_000, "bay-2": 14_000}
+    late = msgspec.structs.replace(window, need_wh=5_000)
+    calm = Yard(msgspec.structs.replace(site, windows=(late,)), {"bay-1": 32, "bay-2": 32}).run(30)
+    assert calm.told == {"bay-1": 14_000, "bay-2": 6_000}  # with time to spare, the stated priority holds
