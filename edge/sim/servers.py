@@ -9,10 +9,11 @@ becomes a link to it.
 import asyncio
 import ipaddress
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge.model.site import Line
+from edge.sim.board import BoardTwin
 from edge.sim.depot import CannotSimulate
 from edge.sim.families import RegisterUnit
 from edge.sim.line import PacedLine
@@ -69,11 +70,19 @@ class TcpServer:
 class LineServer:
     """One serial line, paced to its real rate: its units are stations on it, in a thread of their own.
 
-    lock: held while a unit is asked, so that no physics step comes in between.
+    lock: held while a unit is asked, so that no physics step comes in between.  boards: further stations,
+    each with its firmware.
     """
 
-    def __init__(self, line: Line, units: Mapping[int, RegisterUnit], lock: threading.Lock) -> None:
+    def __init__(
+        self,
+        line: Line,
+        units: Mapping[int, RegisterUnit],
+        lock: threading.Lock,
+        boards: Sequence[BoardTwin] = (),
+    ) -> None:
         self.line = line
+        self._boards = boards
         self.frames: RtuFrames | AsciiFrames = RtuFrames(units)
         if line.framing == "ascii":
             start = {n: unit.ascii_start for n, unit in units.items()}
@@ -91,6 +100,9 @@ class LineServer:
         self._link = link(Path(self.line.port), end)
         self.where = end if self._link is None else self.line.port
         self._paced.station(self._answer)
+        for board in self._boards:
+            board.start()
+            self._paced.station(board.answer)
         self._thread = threading.Thread(target=self._paced.run, name=self.line.id, daemon=True)
         self._thread.start()
 
@@ -100,12 +112,18 @@ class LineServer:
             self.frames.silence()
         return replies[-1][1] if replies else None
 
+    def cut(self, cut: bool) -> None:
+        """Cut the line for everyone on it, or make it whole."""
+        self._paced.cut = cut
+
     async def stop(self) -> None:
         """Close the line and take its link away."""
         if self._thread is not None:
             self._paced.stop()
             await asyncio.to_thread(self._thread.join, 2.0)
             self._thread = None
+        for board in self._boards:
+            board.stop()
         if self._link is not None:
             self._link.unlink(missing_ok=True)
             self._link = None
