@@ -24,6 +24,7 @@ COMMANDS = {
     "why": "why a charger gets what it gets, now or at a time",
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
+    "board": "the fail-safe I/O board on USB: info, flash, test",
     "uptime": "uptime per port and month",
     "export": "records of a month as a table for other programs",
     "balance": "one sharing problem through the C core",

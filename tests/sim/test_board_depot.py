@@ -1,8 +1,8 @@
 """The demonstration's depot with its I/O board, while what should tend it dies.
 
-The board is its own firmware (board/), run as a process on the simulated RS-485 line; the daemon is `depot run`;
-times are those at which the firmware wrote its relays.  What is measured here is I4's last line: from the last
-heartbeat that can have reached the board to open relays in at most its timeout + 100 ms.
+The board is its own firmware (board/), run as a process on the simulated RS-485 line; the daemon is
+`depot run`; times are those at which the firmware wrote its relays.  What is measured is I4's last line: from
+the last moment at which a heartbeat can have reached the board to open relays, at most its timeout + 100 ms.
 """
 
 import os
@@ -69,7 +69,9 @@ class Depot:
         """Ask the daemon until its answer has this in it."""
         end = time.monotonic() + within_s
         command = [*DEPOT, *words, "--state", str(self.site.state), "--json"]
-        while text not in (said := subprocess.run(command, capture_output=True, text=True).stdout):
+        while text not in (
+            said := subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        ):
             assert time.monotonic() < end, f"{words}: no {text!r} in {said}"
             time.sleep(0.3)
 
