@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages soak bench lint native native-test fuzz mutants prove venv test-venv clean
+.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board mutants prove venv test-venv lint-board clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -64,11 +64,24 @@ fuzz mutants prove:
 	$(MAKE) -C native $@
 	test $@ != fuzz || $(MAKE) -C native -f plan.mk fuzz
 
-lint: test-venv
-	$(BIN)/ruff check edge drivers native tests setup.py
-	$(BIN)/ruff format --check edge drivers native tests setup.py
+# The board: a million mutated frames, and a week's memory under MicroPython (board/README.md).
+fuzz-board: test-venv
+	$(BIN)/python tests/board/long.py frames 1000000
+	$(BIN)/python tests/board/long.py week 7
+
+lint: test-venv lint-board
+	$(BIN)/ruff check edge drivers native board tests setup.py
+	$(BIN)/ruff format --check edge drivers native board tests setup.py
 	$(BIN)/mypy
 	$(MAKE) --silent -C native lint
 
+# The firmware against the stubs of MicroPython on the RP2040 (in typings: they replace typeshed, so not in the venv).
+lint-board: test-venv typings/.ready
+	$(BIN)/mypy --config-file board/mypy.ini
+
+typings/.ready:
+	$(BIN)/pip install --quiet --disable-pip-version-check --target typings micropython-rp2-rpi_pico-stubs
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info edge/core/_native*.so
+	rm -rf $(VENV) build typings *.egg-info edge/core/_native*.so

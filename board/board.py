@@ -11,7 +11,7 @@ from inputs import Inputs
 from outputs import RELAYS, Outputs
 from rms import Rms
 from selftest import FAILED, RUNNING, SelfTest
-from store import Store
+from store import Files, Store
 
 KEY_OPEN_MS = 60_000
 KEY_WAIT_MS = 10_000
@@ -24,7 +24,7 @@ _LIFE_WORDS = 2 + 2 * RELAYS  # tripped, starts, cycles
 
 
 class Board:
-    def __init__(self, files, cause: int) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, files: Files, cause: int) -> None:
         # cause: machine.reset_cause().
         self.cause = cause
         self._config_store = Store(files, "config", _CONFIG_MAGIC, config.WORDS)
@@ -38,8 +38,12 @@ class Board:
         self.starts = up(life[1])
         tripped = life[0] != 0
         words = self.words
-        self.failsafe = Failsafe(words[config.TIMEOUT], words[config.SAFE_PATTERN], words[config.LIMITED_PATTERN], tripped)
-        self.inputs = Inputs(words[config.ROLES : config.ROLES + 4], words[config.INVERTED], words[config.DEBOUNCE])
+        self.failsafe = Failsafe(
+            words[config.TIMEOUT], words[config.SAFE_PATTERN], words[config.LIMITED_PATTERN], tripped
+        )
+        self.inputs = Inputs(
+            words[config.ROLES : config.ROLES + 4], words[config.INVERTED], words[config.DEBOUNCE]
+        )
         self.outputs = Outputs(
             words[config.FITTED], words[config.FEEDBACK], words[config.RECLOSE] * 1000, words[config.STAGGER]
         )
@@ -104,7 +108,8 @@ class Board:
             found |= 1 << 9
         if self.sensor_silent:
             found |= 1 << 10
-        if self.words[config.KEY] == config.FACTORY_KEY >> 16 and self.words[config.KEY + 1] == config.FACTORY_KEY & 0xFFFF:
+        words = self.words
+        if words[config.KEY] == config.FACTORY_KEY_HIGH and words[config.KEY + 1] == config.FACTORY_KEY_LOW:
             found |= 1 << 11
         return found
 
@@ -126,7 +131,7 @@ class Board:
         # Return whether a self-test may begin now: contactors wear.
         if self.selftest.result == RUNNING:
             return False
-        return self.selftest.since_s < 0 or self.selftest.since_s >= TEST_WAIT_S
+        return not 0 <= self.selftest.since_s < TEST_WAIT_S
 
     def reset_trip(self) -> bool:
         # Let the next step reset a trip for the bus; return whether the settings allow that.
@@ -143,7 +148,9 @@ class Board:
             self.words[index] = self.draft[index]
         words = self.words
         self.failsafe.change(words[config.TIMEOUT], words[config.SAFE_PATTERN], words[config.LIMITED_PATTERN])
-        self.inputs.configure(words[config.ROLES : config.ROLES + 4], words[config.INVERTED], words[config.DEBOUNCE])
+        self.inputs.configure(
+            words[config.ROLES : config.ROLES + 4], words[config.INVERTED], words[config.DEBOUNCE]
+        )
         self.outputs.fitted = words[config.FITTED]
         self.outputs.wired = words[config.FEEDBACK]
         self.outputs.reclose_ms = words[config.RECLOSE] * 1000
@@ -182,12 +189,13 @@ class Board:
             self.outputs.reclose_ms,
         )
 
-    def light(self, now_ms: int) -> bool:
-        # Return whether the light is on: steady ALLOWED, 1 Hz LIMITED, short flash SAFE, 5 Hz TRIPPED, a gap for a fault.
+    def light(self) -> bool:
+        # Return whether the light is on (README.md): steady ALLOWED, 1 Hz LIMITED, a flash a second SAFE,
+        # 5 Hz TRIPPED; a second flash, or a gap, for what is wrong.
         state = self.failsafe.state
-        phase = now_ms % 1000
+        phase = self._ms
         if state == TRIPPED:
-            return now_ms % 200 < 100
+            return phase % 200 < 100
         if state == SAFE:
             return phase < 60 or (self.faults() != 0 and 200 <= phase < 260)
         if state == LIMITED:

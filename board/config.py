@@ -23,7 +23,9 @@ REMOTE_RESET = 18
 CT = 19
 KEY = 22
 
-FACTORY_KEY = 0x44455054
+# 0x44455054 in halves: the whole does not fit a small integer, and would go on the heap.
+FACTORY_KEY_HIGH = 0x4445
+FACTORY_KEY_LOW = 0x5054
 
 # (lowest, highest, as delivered) of every word.
 FIELDS = (
@@ -49,8 +51,8 @@ FIELDS = (
     (0, 60000, 0),
     (0, 60000, 0),
     (0, 60000, 0),
-    (0, 0xFFFF, FACTORY_KEY >> 16),
-    (0, 0xFFFF, FACTORY_KEY & 0xFFFF),
+    (0, 0xFFFF, FACTORY_KEY_HIGH),
+    (0, 0xFFFF, FACTORY_KEY_LOW),
 )
 BAUDS = (96, 192, 384, 576, 1152)
 
@@ -79,8 +81,3 @@ def lawful(words: list[int]) -> bool:
         if words[ROLES + index] == 2 and not words[INVERTED] >> index & 1:
             return False
     return words[KEY] != 0 or words[KEY + 1] != 0
-
-
-def key(words: list[int]) -> int:
-    # Return the key that opens the settings.
-    return words[KEY] << 16 | words[KEY + 1]

@@ -56,12 +56,14 @@ class Failsafe:
         self.stale = 0  # heartbeats whose counter had not moved
         self.trips = 0
         self._counter = NO_COUNTER
+        self._heard_ms = 0  # since the counter was last given, while it is not yet a heartbeat
         self._beat = False
 
     def heartbeat(self, counter: int) -> None:
         # Take the gateway's counter.  The first one after a start or a silence says only where it stands.
         if self._counter == NO_COUNTER:
             self._counter = counter
+            self._heard_ms = 0
         elif counter == self._counter:
             self.stale = up(self.stale)
         else:
@@ -82,6 +84,11 @@ class Failsafe:
             self._beat = False
             self.silences = up(self.silences)
             self.take(SILENCE)
+        elif not self.alive and self._counter != NO_COUNTER:
+            self._heard_ms += dt_ms
+            if self._heard_ms > self.timeout_ms:
+                self._counter = NO_COUNTER
+                self._beat = False
         if self._beat:
             self._beat = False
             self.alive = True

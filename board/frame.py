@@ -8,8 +8,7 @@
 # Rule 3: a broadcast is counted and never obeyed (registers.md): silence is safer than a stranger's order.
 # Rule 4: no allocation: buffers are made once.
 #
-# `points` is what is served (points.py, or a test's own): limit(function) registers or bits there
-# are, read(function, address), check(function, address, value) → exception or 0, write(…), done(…).
+# What is served is a Served (points.py, or a test's own).
 
 ILLEGAL_FUNCTION = 1
 ILLEGAL_ADDRESS = 2
@@ -40,9 +39,35 @@ def crc16(data: bytearray, start: int, end: int, crc: int) -> int:
     return crc
 
 
+class Served:
+    # Registers and bits behind a server; this one has none.
+    objects: "tuple[tuple[int, bytes], ...]" = ()  # (id, value) of 43/14, ids ascending
+
+    def limit(self, function: int) -> int:
+        # Return how many addresses a function has.
+        return 0
+
+    def read(self, function: int, address: int) -> int:
+        # Return a bit or a word (the low 16 bits are meant).
+        return 0
+
+    def check(self, function: int, address: int, value: int, count: int) -> int:
+        # Return the exception that writing this value, in a request of count, would be; 0 for none.
+        return ILLEGAL_ADDRESS
+
+    def write(self, function: int, address: int, value: int) -> None:
+        # Write one value that check() has passed.
+        pass
+
+    def done(self, function: int, address: int, count: int) -> int:
+        # Do what a request means as a whole; return an exception or 0.
+        return 0
+
+
 class Server:
-    def __init__(self, unit: int, points) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, unit: int) -> None:
         self.unit = unit
+        self.points = Served()
         self.answer = bytearray(MOST_BYTES)
         self.answered = 0
         self.bad_frames = 0
@@ -52,7 +77,6 @@ class Server:
         self.broadcasts = 0
         self.busy = False  # a frame is coming in
         self.pending = 0  # bytes of it
-        self._points = points
         self._rx = bytearray(MOST_BYTES)
         self._crc = 0xFFFF
         self._too_long = False
@@ -103,7 +127,7 @@ class Server:
         function = rx[1]
         self.answer[0] = self.unit
         self.answer[1] = function
-        if function <= 6 and function >= 1:
+        if 1 <= function <= 6:
             if count != 6:
                 return 0
             if function <= 2:
@@ -111,12 +135,14 @@ class Server:
             if function <= 4:
                 return self._read_words(function)
             return self._write_one(function)
-        if function == 15 or function == 16:
+        if function in (15, 16):
             if count < 7 or count != 7 + rx[6]:
                 return 0
             return self._write_many(function)
         if function == 43 and count >= 3 and rx[2] == 14:
             return self._identify() if count == 5 else 0
+        if function & 0x80:
+            return 0  # no request: an answer that came back, an exception even
         return self._except(ILLEGAL_FUNCTION)
 
     def _word(self, at: int) -> int:
@@ -133,14 +159,14 @@ class Server:
         count = self._word(4)
         if not 1 <= count <= 2000:
             return self._except(ILLEGAL_VALUE)
-        if first + count > self._points.limit(function):
+        if first + count > self.points.limit(function):
             return self._except(ILLEGAL_ADDRESS)
         size = (count + 7) >> 3
         self.answer[2] = size
         for index in range(size):
             self.answer[3 + index] = 0
         for index in range(count):
-            if self._points.read(function, first + index):
+            if self.points.read(function, first + index):
                 self.answer[3 + (index >> 3)] |= 1 << (index & 7)
         return 3 + size
 
@@ -149,11 +175,11 @@ class Server:
         count = self._word(4)
         if not 1 <= count <= 125:
             return self._except(ILLEGAL_VALUE)
-        if first + count > self._points.limit(function):
+        if first + count > self.points.limit(function):
             return self._except(ILLEGAL_ADDRESS)
         self.answer[2] = 2 * count
         for index in range(count):
-            value = self._points.read(function, first + index)
+            value = self.points.read(function, first + index)
             self.answer[3 + 2 * index] = value >> 8 & 0xFF
             self.answer[4 + 2 * index] = value & 0xFF
         return 3 + 2 * count
@@ -162,15 +188,15 @@ class Server:
         address = self._word(2)
         value = self._word(4)
         if function == 5:
-            if value != 0 and value != 0xFF00:
+            if value not in (0, 0xFF00):
                 return self._except(ILLEGAL_VALUE)
             value = 1 if value else 0
-        if address >= self._points.limit(function):
+        if address >= self.points.limit(function):
             return self._except(ILLEGAL_ADDRESS)
-        code = self._points.check(function, address, value, 1)
+        code = self.points.check(function, address, value, 1)
         if code == 0:
-            self._points.write(function, address, value)
-            code = self._points.done(function, address, 1)
+            self.points.write(function, address, value)
+            code = self.points.done(function, address, 1)
         return self._except(code) if code else self._echo()
 
     def _write_many(self, function: int) -> int:
@@ -180,15 +206,15 @@ class Server:
         size = (count + 7) >> 3 if function == 15 else 2 * count
         if not 1 <= count <= most or self._rx[6] != size:
             return self._except(ILLEGAL_VALUE)
-        if first + count > self._points.limit(function):
+        if first + count > self.points.limit(function):
             return self._except(ILLEGAL_ADDRESS)
         for index in range(count):
-            code = self._points.check(function, first + index, self._item(function, index), count)
+            code = self.points.check(function, first + index, self._item(function, index), count)
             if code:
                 return self._except(code)
         for index in range(count):
-            self._points.write(function, first + index, self._item(function, index))
-        code = self._points.done(function, first, count)
+            self.points.write(function, first + index, self._item(function, index))
+        code = self.points.done(function, first, count)
         return self._except(code) if code else self._echo()
 
     def _item(self, function: int, index: int) -> int:
@@ -206,7 +232,7 @@ class Server:
         # Read device identification (43/14): a stream of a category, or one object.
         code = self._rx[3]
         wanted = self._rx[4]
-        objects = self._points.objects
+        objects = self.points.objects
         if not 1 <= code <= 4:
             return self._except(ILLEGAL_VALUE)
         last = 0x02 if code == 1 else 0x7F if code == 2 else 0xFF

@@ -13,10 +13,11 @@ import time
 
 import config
 import machine
-from board import NO_SENSOR, Board
-from failsafe import SAFE
 from frame import MOST_BYTES, Server
 from points import Points
+from store import Files
+
+from board import NO_SENSOR, Board
 
 WATCHDOG_MS = 4000
 THERMOMETER_MS = 10_000
@@ -39,12 +40,12 @@ FILES = (
 )
 
 
-class Files:
-    # The flash, for store.py.
+class Flash(Files):
+    # The files that lie beside the firmware.
     def read(self, name: str) -> bytes:
         try:
             with open(name, "rb") as file:
-                return file.read()
+                return bytes(file.read())
         except OSError:
             return b""
 
@@ -54,7 +55,7 @@ class Files:
 
 
 def fingerprint(folder: str) -> str:
-    # Return the first 16 hexadecimal digits of SHA-256 over name, NUL, length (4 bytes) and content of each file.
+    # Return the first 16 hexadecimal digits of SHA-256 over the files (registers.md, last paragraph).
     there = os.listdir(folder)
     digest = hashlib.sha256()
     for module in FILES:
@@ -66,20 +67,20 @@ def fingerprint(folder: str) -> str:
                 digest.update(content)
                 break
     gc.collect()
-    return "".join(["%02x" % byte for byte in digest.digest()[:8]])
+    return str(digest.digest()[:8].hex())
 
 
 class Firmware:
     # pins: a pins_*.py.  folder: where the firmware's own files lie.
     def __init__(self, pins, folder: str) -> None:  # type: ignore[no-untyped-def]
         self.pins = pins
-        self.board = Board(Files(), machine.reset_cause())
-        serial = "".join(["%02x" % byte for byte in machine.unique_id()])
-        self.points = Points(self.board, (serial + "0" * 16)[:16], fingerprint(folder), pins.PORT)
+        self.board = Board(Flash(), machine.reset_cause())
         words = self.board.words
         baud = words[config.BAUD] * 100
-        self.server = Server(words[config.UNIT], self.points)
-        self.points.server = self.server
+        serial = (machine.unique_id().hex() + "0" * 16)[:16]
+        self.server = Server(words[config.UNIT])
+        self.points = Points(self.board, self.server, serial, fingerprint(folder), pins.PORT)
+        self.server.points = self.points
         self.uart = pins.line(baud, words[config.PARITY])
         # 3.5 characters of 11 bits; above 19 200 baud 1.75 ms (MODBUS over Serial Line V1.02, 2.5.1.1).
         self.gap_us = 1750 if baud > 19200 else 38_500_000 // baud
@@ -97,9 +98,8 @@ class Firmware:
         # Once round: inputs, decision, outputs, measurements, line, light.
         begun_us = time.ticks_us()
         now_ms = time.ticks_ms()
-        dt_ms = time.ticks_diff(now_ms, self._last_ms)
+        dt_ms = max(time.ticks_diff(now_ms, self._last_ms), 0)
         self._last_ms = now_ms
-        dt_ms = max(dt_ms, 0)
         pins = self.pins
         board = self.board
         pattern = board.step(dt_ms, pins.inputs(), pins.feedback())
@@ -110,7 +110,7 @@ class Firmware:
             board.currents[index].sample(dt_ms, pins.current(index))
         self._serve()
         self._thermometer(dt_ms)
-        pins.light(board.light(now_ms & 0x0FFFFFFF))
+        pins.light(board.light())
         spent_us = time.ticks_diff(time.ticks_us(), begun_us)
         self.points.longest_us = max(self.points.longest_us, spent_us)
 
@@ -168,8 +168,8 @@ def main() -> None:
     except KeyboardInterrupt:
         # A programmer is there.  Relays stay open; a timer feeds the watchdog until the reset that follows.
         pins.drive(0)
-        machine.Timer(period=1000, callback=lambda _: watchdog.feed())
-        print("stopped, state", SAFE)
+        machine.Timer(-1, period=1000, callback=lambda _: watchdog.feed())
+        print("stopped: every relay is open until the next start")
     except BaseException:
         pins.drive(0)
         raise

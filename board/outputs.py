@@ -22,7 +22,7 @@ class Outputs:
         self.cycles = [0] * RELAYS  # closings, over the relay's life
         self.stuck_closed = 0
         self.stuck_open = 0
-        self._still_ms = [0] * RELAYS  # since each relay last moved; 0 at the start: a flickering supply waits too
+        self._still_ms = [0] * RELAYS  # since each relay last moved, or the start
         self._closing_ms = LONG_MS  # since any relay last closed
 
     def step(self, dt_ms: int, wanted: int, feedback: int) -> None:

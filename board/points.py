@@ -8,6 +8,9 @@ import struct
 
 import config
 from failsafe import TRIPPED
+from frame import Served, Server
+
+from board import Board
 
 BUSY = 6
 COILS = 4
@@ -34,11 +37,11 @@ RESTART = 5
 DELIVERED = 6
 
 
-class Points:
+class Points(Served):
     # serial, firmware: 16 hexadecimal digits each; port: "pico".
-    def __init__(self, board, serial: str, firmware: str, port: str) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, board: Board, server: Server, serial: str, firmware: str, port: str) -> None:
         self.board = board
-        self.server = None  # set by main.py: its counters are registers too
+        self.server = server  # its counters are registers too
         self.longest_us = 0
         self.free_bytes = 0
         texts = _padded(VENDOR, 16) + _padded(MODEL, 16) + _padded(VERSION, 8) + _padded(serial, 16)
@@ -60,7 +63,7 @@ class Points:
 
     def limit(self, function: int) -> int:
         # Return how many addresses a function has.
-        if function == 1 or function == 5 or function == 15:
+        if function in (1, 5, 15):
             return COILS
         if function == 2:
             return DISCRETE
@@ -174,7 +177,7 @@ class Points:
             return test.failures
         if address == 54:
             return min((self.longest_us + 99) // 100, 0xFFFF)
-        if address == 55 or address == 56:
+        if address in (55, 56):
             return _half(self.free_bytes, address + 1)
         return 0
 
@@ -197,13 +200,13 @@ class Points:
 
     def check(self, function: int, address: int, value: int, count: int) -> int:
         # Return the exception that writing this value would be, 0 for none.
-        if function == 5 or function == 15 or address == _HEARTBEAT:
+        if function in (5, 15) or address == _HEARTBEAT:
             return 0
         if address == _ASKED:
             return 0 if value <= 15 else 3
         if address == _COMMAND:
             return self._check_command(value)
-        if address == _KEY or address == _KEY + 1:
+        if address in (_KEY, _KEY + 1):
             if count != 2:
                 return 2
             return BUSY if self.board.key_wait_ms else 0
@@ -216,13 +219,13 @@ class Points:
     def _check_command(self, value: int) -> int:
         if not SELF_TEST <= value <= DELIVERED:
             return 3
-        if value != SELF_TEST and value != DISCARD and not self.board.key_open_ms:
+        if value not in (SELF_TEST, DISCARD) and not self.board.key_open_ms:
             return 2
         return BUSY if value == SELF_TEST and not self.board.may_test() else 0
 
     def write(self, function: int, address: int, value: int) -> None:
         board = self.board
-        if function == 5 or function == 15:
+        if function in (5, 15):
             bit = 1 << address
             board.failsafe.asked = board.failsafe.asked | bit if value else board.failsafe.asked & ~bit
         elif address == _ASKED:
@@ -240,7 +243,7 @@ class Points:
 
     def done(self, function: int, address: int, count: int) -> int:
         # Do what a request means as a whole; return an exception or 0.
-        if function != 6 and function != 16:
+        if function not in (6, 16):
             return 0
         if address <= _KEY < address + count:
             high = self._key_high

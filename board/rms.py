@@ -2,8 +2,9 @@
 #
 # A window is WINDOW_MS long (ten periods of 50 Hz, twelve of 60 Hz) or MOST samples, whichever is
 # first; the bias of the ADC is taken out with the mean of the window.
-# Accuracy of the arithmetic: 0.2 % of the reading + 0.1 % of full scale, sine or with harmonics
-# (tests/board/test_rms.py); the transformer, its burden and the RP2040's ADC come on top (README).
+# Accuracy of window and arithmetic: 1 % of the reading + 0.1 % of 1 V, 49.5 to 60.5 Hz, sine or with
+# harmonics, samples about a millisecond apart (tests/board/checks_rms.py); the transformer, its burden
+# and the RP2040's ADC come on top (README.md).
 
 WINDOW_MS = 200
 MOST = 250  # 250 · 2048² stays below 2³⁰

@@ -36,13 +36,15 @@ class SelfTest:
         self._step_ms = 0
         self._found = 0
 
-    def step(self, dt_ms: int, wired: int, driven: int, feedback: int, supply: bool, closed: int, pause_ms: int) -> None:
+    def step(
+        self, dt_ms: int, wired: int, driven: int, feedback: int, supply: bool, closed: int, pause_ms: int
+    ) -> None:
         # Let dt_ms pass.  wired: relays with feedback; supply: the inputs' supply is switched;
         # closed: what the terminals show; pause_ms: how long a relay that was opened stays so.
         self._ms += dt_ms
         if self._ms >= 1000:
             self._ms -= 1000
-            if self.since_s >= 0 and self.since_s < 0x3FFFFFFF:
+            if 0 <= self.since_s < 0x3FFFFFFF:
                 self.since_s += 1
         if self.result != RUNNING:
             return

@@ -3,8 +3,6 @@
 # Rule 1: the newest good copy is never written to; the other one is.
 # Rule 2: a copy is good when its length, magic and CRC-32 are; the higher number is newer.
 # Rule 3: save says whether what it wrote can be read again.
-#
-# files offers read(name) -> bytes, b"" where there is none, and write(name, bytes).
 
 import binascii
 import struct
@@ -12,9 +10,20 @@ import struct
 _HEAD = ">HI"  # magic, number
 
 
+class Files:
+    # Where the copies lie; main.py has the flash.
+    def read(self, name: str) -> bytes:
+        # Return a file's content, b"" where there is none.
+        return b""
+
+    def write(self, name: str, data: bytes) -> None:
+        # Write a file anew.
+        pass
+
+
 class Store:
     # name: the files are NAME.a and NAME.b.  magic: another layout, another magic.
-    def __init__(self, files, name: str, magic: int, words: int) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, files: Files, name: str, magic: int, words: int) -> None:
         self._files = files
         self._names = (name + ".a", name + ".b")
         self._magic = magic
@@ -24,7 +33,7 @@ class Store:
 
     def load(self) -> "list[int] | None":
         # Return the newest good copy; None where both are lost.
-        newest = None
+        newest: list[int] | None = None
         self.number = 0
         for name in self._names:
             found = self._parse(self._files.read(name))

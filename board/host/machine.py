@@ -55,7 +55,9 @@ class I2C:
 
 
 class UART:
-    def __init__(self, number, baudrate=9600, bits=8, parity=None, stop=1, tx=None, rx=None, txbuf=0, rxbuf=0):
+    def __init__(
+        self, number, baudrate=9600, bits=8, parity=None, stop=1, tx=None, rx=None, txbuf=0, rxbuf=0
+    ):
         self._line = open_line(baudrate, parity, stop)
 
     def any(self):
@@ -86,7 +88,7 @@ class WDT:
 
 
 class Timer:
-    def __init__(self, period=0, callback=None):
+    def __init__(self, number, period=0, callback=None):
         pass
 
 

@@ -1,4 +1,6 @@
-"""Run the whole firmware on a PC, its RS-485 a terminal: `python board/host/run.py --port /dev/pts/7 --flash DIR`.
+"""Run the whole firmware on a PC, its RS-485 a terminal.
+
+    python board/host/run.py --port /dev/pts/7 --flash DIR
 
 The files are those of the board; only `machine` is another (machine.py beside this file).  The flash is DIR.
 A restart (asked for, or by the watchdog) starts this program anew with the same arguments.
@@ -6,8 +8,9 @@ A restart (asked for, or by the watchdog) starts this program anew with the same
 stdin, a line each: what a person's hands would do to the terminals
     input N closed|open         feedback N closed|open|follow       temperature TENTHS|none
     ct N MILLIVOLTS             a sine of 50 Hz, RMS                 quit
-stdout, a JSON document a line: {"ns": monotonic, "relays": pattern, "cut": 0|1, "start": cause}, at the start
-and whenever one of them changes.  At the start inputs 1, 3 and 4 are open, input 2 (emergency stop) is closed.
+stdout, a JSON document a line: {"ns": monotonic, "relays": pattern, "cut": 0|1, "start": cause}, at the
+start and whenever one of them changes.  At the start inputs 1, 3 and 4 are open, and input 2, the loop of
+the emergency stop, is closed.
 """
 
 from __future__ import annotations
