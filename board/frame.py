@@ -43,9 +43,9 @@ class Served:
     # Registers and bits behind a server; this one has none.
     objects: "tuple[tuple[int, bytes], ...]" = ()  # (id, value) of 43/14, ids ascending
 
-    def limit(self, function: int) -> int:
-        # Return how many addresses a function has.
-        return 0
+    def holds(self, function: int, first: int, count: int) -> bool:
+        # Return whether these addresses are all there for a function.
+        return False
 
     def read(self, function: int, address: int) -> int:
         # Return a bit or a word (the low 16 bits are meant).
@@ -136,8 +136,10 @@ class Server:
                 return self._read_words(function)
             return self._write_one(function)
         if function in (15, 16):
-            if count < 7 or count != 7 + rx[6]:
+            if count < 7:
                 return 0
+            if count != 7 + rx[6]:
+                return self._except(ILLEGAL_VALUE)
             return self._write_many(function)
         if function == 43 and count >= 3 and rx[2] == 14:
             return self._identify() if count == 5 else 0
@@ -159,7 +161,7 @@ class Server:
         count = self._word(4)
         if not 1 <= count <= 2000:
             return self._except(ILLEGAL_VALUE)
-        if first + count > self.points.limit(function):
+        if not self.points.holds(function, first, count):
             return self._except(ILLEGAL_ADDRESS)
         size = (count + 7) >> 3
         self.answer[2] = size
@@ -175,7 +177,7 @@ class Server:
         count = self._word(4)
         if not 1 <= count <= 125:
             return self._except(ILLEGAL_VALUE)
-        if first + count > self.points.limit(function):
+        if not self.points.holds(function, first, count):
             return self._except(ILLEGAL_ADDRESS)
         self.answer[2] = 2 * count
         for index in range(count):
@@ -191,7 +193,7 @@ class Server:
             if value not in (0, 0xFF00):
                 return self._except(ILLEGAL_VALUE)
             value = 1 if value else 0
-        if address >= self.points.limit(function):
+        if not self.points.holds(function, address, 1):
             return self._except(ILLEGAL_ADDRESS)
         code = self.points.check(function, address, value, 1)
         if code == 0:
@@ -206,7 +208,7 @@ class Server:
         size = (count + 7) >> 3 if function == 15 else 2 * count
         if not 1 <= count <= most or self._rx[6] != size:
             return self._except(ILLEGAL_VALUE)
-        if first + count > self.points.limit(function):
+        if not self.points.holds(function, first, count):
             return self._except(ILLEGAL_ADDRESS)
         for index in range(count):
             code = self.points.check(function, first + index, self._item(function, index), count)

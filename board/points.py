@@ -61,13 +61,13 @@ class Points(Served):
         self._crc = 0
         self._crc_of = -1
 
-    def limit(self, function: int) -> int:
-        # Return how many addresses a function has.
+    def holds(self, function: int, first: int, count: int) -> bool:
+        # Return whether these addresses are all there for a function.
         if function in (1, 5, 15):
-            return COILS
+            return first + count <= COILS
         if function == 2:
-            return DISCRETE
-        return INPUT_WORDS if function == 4 else HOLDING
+            return first + count <= DISCRETE
+        return first + count <= (INPUT_WORDS if function == 4 else HOLDING)
 
     def read(self, function: int, address: int) -> int:
         # Return a bit, or a word (a negative one's low 16 bits are meant).

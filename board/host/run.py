@@ -7,7 +7,7 @@ A restart (asked for, or by the watchdog) starts this program anew with the same
 
 stdin, a line each: what a person's hands would do to the terminals
     input N closed|open         feedback N closed|open|follow       temperature TENTHS|none
-    ct N MILLIVOLTS             a sine of 50 Hz, RMS                 quit
+    ct N MILLIVOLTS             a sine of 50 Hz, RMS                 hang, quit
 stdout, a JSON document a line: {"ns": monotonic, "relays": pattern, "cut": 0|1, "start": cause}, at the
 start and whenever one of them changes.  At the start inputs 1, 3 and 4 are open, and input 2, the loop of
 the emergency stop, is closed.
@@ -16,6 +16,7 @@ the emergency stop, is closed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import math
@@ -56,7 +57,8 @@ class Line:
         mode[2] |= (termios.CSTOPB if stop == 2 else 0) | (termios.PARENB if parity is not None else 0)
         mode[2] |= termios.PARODD if parity == 1 else 0
         mode[4] = mode[5] = SPEEDS[baud]
-        termios.tcsetattr(self.fd, termios.TCSANOW, mode)
+        with contextlib.suppress(termios.error):  # a pseudo-terminal has no parity, and may say so
+            termios.tcsetattr(self.fd, termios.TCSANOW, mode)
 
     def any(self) -> int:
         try:
@@ -97,6 +99,8 @@ class Terminals:
         words = line.split()
         if words == ["quit"]:
             sys.exit(0)
+        while words == ["hang"]:
+            time.sleep(1)
         what, value = words[0], words[-1]
         index = int(words[1]) - 1 if len(words) == 3 else 0
         if what == "input":
