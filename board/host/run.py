@@ -120,7 +120,7 @@ class Terminals:
         else:
             print(f"run.py: {line!r}: want input, feedback, ct, temperature or quit", file=sys.stderr)
 
-    def look(self) -> None:
+    def look(self, say: bool = True) -> None:
         """Let contacts follow relays and the inputs their supply; say what has changed."""
         relays = sum(machine.PINS[6 + n] << n for n in range(4))
         for n in self.follow:
@@ -129,7 +129,7 @@ class Terminals:
         for n, closed in self.loops.items():
             machine.PINS[14 + n] = 0 if closed and not cut else 1
         now = {"relays": relays, "cut": cut, "start": self.cause}
-        if now != self.said:
+        if say and now != self.said:
             self.said = now
             print(json.dumps({"ns": time.monotonic_ns(), **now}), flush=True)
 
@@ -180,7 +180,7 @@ def watchdog(terminals: Terminals, bite):
             self.timeout = timeout / 1000
             self.stdin = [0]
             signal.signal(signal.SIGALRM, lambda *_: bite())
-            terminals.look()
+            terminals.look(say=False)  # the first word comes from the loop: then the line is open
 
         def feed(self) -> None:
             signal.setitimer(signal.ITIMER_REAL, self.timeout)
