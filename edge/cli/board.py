@@ -170,6 +170,10 @@ def _test(args: argparse.Namespace, usb: Usb) -> int:
     relays = [n + 1 for n in range(4) if feedback >> n & 1]
     wrong = [f"relay {n + 1}" for n in range(4) if failed >> n & 1]
     wrong += [f"input {n + 1}" for n in range(4) if failed >> (8 + n) & 1]
+    if result not in (2, 3):
+        raise UsbTrouble(
+            f"{args.usb}: the self-test did not run: is the emergency stop pressed or not wired?"
+        )
     passed = result == 2
     tested = [f"relay {n}" for n in relays] + (["inputs"] if supply else [])
     if args.json:

@@ -23,7 +23,7 @@ CALL_S = 60.0
 
 # Prints files with their SHA-256, what the interpreter runs on, and what is signed.
 _LOOK = f"""
-import os, hashlib, json
+import os, sys, hashlib, json
 def _h(n):
     d = hashlib.sha256()
     with open(n, 'rb') as f:
@@ -35,7 +35,7 @@ def _h(n):
 _n = os.listdir()
 _s = open('{SIGNED}').read() if '{SIGNED}' in _n else ''
 _m = [n for n in _n if n.endswith('.py') or n.endswith('.mpy')]
-print(json.dumps([os.uname()[4], _s, dict([(n, _h(n)) for n in _m])]))
+print(json.dumps([sys.implementation._machine, _s, dict([(n, _h(n)) for n in _m])]))
 """
 
 # Runs the firmware's own loop with a self-test begun, for at most a minute.
@@ -136,7 +136,7 @@ class Usb:
 
     def _put(self, path: Path, data: bytes) -> None:
         path.write_bytes(data)
-        self.call("fs", "cp", str(path), f":{path.name}")
+        self.call("fs", "cp", "-f", str(path), f":{path.name}")
 
     def _agrees(self, image: Image, but: str = "") -> None:
         there = self.look().files
