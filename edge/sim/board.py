@@ -19,6 +19,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 import tty
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ RECLOSE_S, STAGGER_MS = 1, 100
 
 # How long an answer may take before the line goes on without it.
 ANSWER_S = 0.15
+
+WRITE_REGISTERS = 16  # the Modbus function of a heartbeat
 
 _CONFIG_MAGIC = 0xDE01  # board/board.py
 
@@ -55,6 +58,7 @@ class BoardTwin:
     drawn: Board
     flash: Path
     moved: list[Moved] = field(default_factory=list)
+    beat_ns: int = 0  # when the last heartbeat reached it, whole
     _master: int = -1
     _slave: int = -1
     _process: "subprocess.Popen[str] | None" = None
@@ -122,6 +126,8 @@ class BoardTwin:
         with contextlib.suppress(OSError):
             if select.select([self._master], [], [], 0)[0]:
                 os.read(self._master, 4096)  # an answer that came too late
+            if frame[:2] == bytes([self.drawn.at.unit, WRITE_REGISTERS]):
+                self.beat_ns = time.monotonic_ns()
             os.write(self._master, frame)
             if frame[:1] != bytes([self.drawn.at.unit]):
                 return None
@@ -168,7 +174,7 @@ class BoardTwin:
     def report(self) -> dict[str, Any]:
         """Return what its relays did."""
         with self._lock:
-            return {"relays": [[m.at_ns, m.relays] for m in self.moved]}
+            return {"relays": [[m.at_ns, m.relays] for m in self.moved], "beat_ns": self.beat_ns}
 
 
 def _module(name: str) -> ModuleType:
