@@ -24,7 +24,7 @@ def main() -> None:
         )
         minute, end = test_micropython.memory_over(package, 24 * count, seconds=3600)
         print(f"memory in use after a minute {minute} bytes, after {count} days {end} bytes")
-        assert abs(end - minute) <= 2048
+        assert end == minute
     print(f"{time.monotonic() - begun:.0f} s")
 
 
