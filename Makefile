@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages soak bench lint native native-test fuzz mutants prove venv test-venv clean
+.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board mutants prove venv test-venv lint-board clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -52,7 +52,7 @@ bench: test-venv
 test-packages:
 	@deploy/need 'make test' gcc=gcc mosquitto=mosquitto mosquitto-clients=mosquitto_pub mbpoll=mbpoll \
 	  chromium=chromium clang-14=clang-14 libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-* \
-	  gcovr=gcovr qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
+	  gcovr=gcovr libmodbus-dev=/usr/share/doc/libmodbus-dev/examples/unit-test-client.c qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
 	  gcc-arm-linux-gnueabihf=arm-linux-gnueabihf-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h \
 	  libc6-dev-armhf-cross=/usr/arm-linux-gnueabihf/include/stdio.h
 
@@ -65,11 +65,24 @@ fuzz mutants prove:
 	test $@ != fuzz || $(MAKE) -C native -f plan.mk fuzz
 	test $@ != mutants || $(BIN)/python tests/mutate_core.py
 
-lint: test-venv
-	$(BIN)/ruff check edge drivers native tests setup.py
-	$(BIN)/ruff format --check edge drivers native tests setup.py
+# The board: a million mutated frames, and a week's memory under MicroPython (board/README.md).
+fuzz-board: test-venv
+	$(BIN)/python tests/board/long.py frames 1000000
+	$(BIN)/python tests/board/long.py week 7
+
+lint: test-venv lint-board
+	$(BIN)/ruff check edge drivers native board tests setup.py
+	$(BIN)/ruff format --check edge drivers native board tests setup.py
 	$(BIN)/mypy
 	$(MAKE) --silent -C native lint
 
+# The firmware against the stubs of MicroPython on the RP2040 (in typings: they replace typeshed, so not in the venv).
+lint-board: test-venv typings/.ready
+	$(BIN)/mypy --config-file board/mypy.ini
+
+typings/.ready:
+	$(BIN)/pip install --quiet --disable-pip-version-check --target typings micropython-rp2-rpi_pico-stubs
+	touch $@
+
 clean:
-	rm -rf $(VENV) build *.egg-info edge/core/_native*.so
+	rm -rf $(VENV) build typings *.egg-info edge/core/_native*.so

@@ -129,12 +129,14 @@ def _steps(bad: Bad, table: Table) -> None:
             raise bad(where, f"{step.setting!r} is not in A or W")
         if step.what == "time" and setting.dimension != "ms":
             raise bad(where, f"{step.setting!r} is not in ms or s")
+        if step.what == "beat" and (table.kind != "board" or setting.type.name != "u32"):
+            raise bad(where, f"{step.setting!r} is no u32 of a board: counter and relays in one request")
 
 
 def _control(bad: Bad, table: Table) -> None:
     control = table.control
     if control is None:
-        if table.kind != "meter":
+        if table.kind not in ("meter", "board"):
             raise bad("[control]", "is missing: expected how a current is set, and what zero means")
         return
     if not 0 < control.min_ma <= control.max_ma or control.step_ma <= 0:
@@ -155,6 +157,8 @@ _NEEDS_KEEP = ("alive_bit", "token", "rewritten_timeout")
 
 def _supervision(bad: Bad, table: Table) -> None:
     s = table.supervision
+    if table.kind == "board" and not any(step.what == "beat" for step in s.keep):
+        raise bad("[supervision]", 'keep: expected a "beat": a board lives by its heartbeat (I4)')
     if s.kind in _NEEDS_KEEP and not s.keep:
         raise bad("[supervision]", f"keep: is missing: kind {s.kind!r} has to be fed")
     if s.share < 2:

@@ -335,6 +335,16 @@ class Device:
             return list(self.polls()[0].reads[:1])
         return list(self.set_current(last_current_ma, seen))
 
+    def beat(self, counter: int, relays: int) -> list[Write]:
+        """Return the heartbeat of a board: a counter that has moved on, and the relays to be closed (bits).
+
+        Raises NotAllowed if it was not recognised, or is no board.
+        """
+        if self.table.kind != "board":
+            raise NotAllowed(f"{self.table.name} is a {self.table.kind}: it has no heartbeat")
+        beat = (counter & 0xFFFF) << 16 | (relays & 0xFFFF)
+        return self._writes(self.table.supervision.keep, beat=beat)
+
     def supervision(self, supervision_ms: int = 0) -> Supervision:
         """Return how the device watches us.
 
@@ -402,6 +412,7 @@ class Device:
         time_ms: int = 0,
         current_ma: int = 0,
         seen: Mapping[str, Value] | None = None,
+        beat: int = 0,
     ) -> list[Write]:
         if not self.recognised:
             raise NotAllowed(f"{self.table.name} was not recognised yet: nothing is written to it (I9)")
@@ -412,6 +423,7 @@ class Device:
             time_ms,
             watts=self._watts(current_ma, seen),
             fallback_watts=self._watts(fallback_ma),
+            beat=beat,
         )
         return writing.writes(self.table, steps, self._at, asked, known)
 

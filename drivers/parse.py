@@ -32,6 +32,7 @@ from drivers.table import (
     Supervision,
     Table,
     Transport,
+    Valued,
     Zero,
 )
 from drivers.wire import Space
@@ -209,13 +210,13 @@ def _steps(section: Section, key: str) -> tuple[Step, ...]:
 
 
 def _what(section: Section, key: str, what: Any) -> tuple[Any, bool]:
-    if what in ("current", "fallback", "time"):
+    if what in get_args(Valued):
         return what, False
     if isinstance(what, str) and what.startswith("raw "):
         return section.read(key, number, what[4:]), True
     if isinstance(what, int | float) and not isinstance(what, bool):
         return Fraction(str(what)), False
-    raise section.bad(key, f'{what!r} is no number, "raw N", "current", "fallback" or "time"')
+    raise section.bad(key, f'{what!r} is no number, "raw N", "current", "fallback", "time" or "beat"')
 
 
 def _ma(section: Section, key: str) -> int:

@@ -22,7 +22,7 @@ from drivers.registers import Order, Type
 from drivers.wire import Space
 
 Every = Literal["once", "fast", "slow"]
-Kind = Literal["charger", "dc_charger", "meter"]
+Kind = Literal["charger", "dc_charger", "meter", "board"]
 Confidence = Literal["high", "medium", "low"]
 
 # What the device makes of a setpoint of 0.  "refused" also where it ignores it; "undefined" where no
@@ -205,13 +205,14 @@ class Setting(msgspec.Struct, frozen=True):
     when: Condition | None = None
 
 
-Valued = Literal["current", "fallback", "time"]
+Valued = Literal["current", "fallback", "time", "beat"]
 
 
 class Step(msgspec.Struct, frozen=True):
     """Write one setting.
 
-    what: a number in the manual's unit, or "current", "fallback", "time": what is asked for.
+    what: a number in the manual's unit, or "current", "fallback", "time": what is asked for; "beat": of a
+    board, the counter that moves on and the relays that are to be closed.
     raw: the number is a bare count.  only_when: skipped where this is known not to hold.
     """
 

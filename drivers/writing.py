@@ -30,7 +30,7 @@ class NotAllowed(ValueError):
 class Asked(NamedTuple):
     """What the steps' words mean this time.
 
-    watts: what current_ma is at a setting that is in W.
+    watts: what current_ma is at a setting that is in W.  beat: a board's counter (high word) and relays.
     """
 
     current_ma: int = 0
@@ -38,6 +38,7 @@ class Asked(NamedTuple):
     time_ms: int = 0
     watts: int = 0
     fallback_watts: int = 0
+    beat: int = 0
 
 
 class Placing(NamedTuple):
@@ -100,6 +101,8 @@ def _float(value: Fraction) -> float:
 
 
 def _value(setting: Setting, what: str, asked: Asked) -> int:
+    if what == "beat":
+        return asked.beat
     if what == "time":
         return _fitting(setting, asked.time_ms, shortest=True)
     if what == "fallback":

@@ -28,6 +28,7 @@ COMMANDS = {
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
     "audit": "the audit log: who did what, and what was refused",
+    "board": "the fail-safe I/O board on USB: info, flash, test",
     "uptime": "uptime per port and month",
     "export": "records of a month as a table for other programs",
     "balance": "one sharing problem through the C core",

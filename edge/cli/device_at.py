@@ -14,7 +14,7 @@ from drivers.device import Device, NotRecognised
 from drivers.table import BadTable, Table
 from edge.cli import CallError
 from edge.model.quantities import BY_KEY
-from edge.model.site import Charger, Line, Meter, Site
+from edge.model.site import Board, Charger, Line, Meter, Site
 from edge.shell import buses, ports
 from edge.shell.modbus import Wire
 from edge.shell.outcome import Garbage, Refused, Silent, Unplugged
@@ -44,7 +44,7 @@ class Target:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which device, and where it is."""
     parser.add_argument(
-        "device", nargs="?", metavar="DEVICE", help="id of a meter or charger of the site file"
+        "device", nargs="?", metavar="DEVICE", help="id of a meter, charger or board of the site file"
     )
     parser.add_argument(
         "--site", metavar="FILE", type=Path, default=os.environ.get(SITE_VARIABLE),
@@ -78,14 +78,14 @@ def _of_site(args: argparse.Namespace) -> Target:
     if args.site is None:
         raise CallError(f"{args.device}: expected --site FILE (or ${SITE_VARIABLE}), where it is described")
     site = site_file(Path(args.site))
-    devices: list[Meter | Charger] = [*site.meters, *site.chargers]
+    devices: list[Meter | Charger | Board] = [*site.meters, *site.chargers, *site.boards]
     for one in devices:
         if one.id == args.device:
             device = buses.device_of(site, one, tuple(args.dir))
             wire = buses.wire_to(site, one.at, device)
             return Target(one.id, device, wire, f"{wire.name} unit {device.unit}", args.timeout)
     known = ", ".join(one.id for one in devices)
-    raise CallError(f'{args.site}: there is no meter or charger "{args.device}"; there are: {known}')
+    raise CallError(f'{args.site}: there is no meter, charger or board "{args.device}"; there are: {known}')
 
 
 def site_file(path: Path) -> Site:

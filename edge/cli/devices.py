@@ -95,6 +95,8 @@ def where(transport: Transport) -> str:
 def can(table: Table) -> str:
     """Say in a few words what a family can do."""
     words = []
+    if table.kind == "board":
+        return "heartbeat, relays, inputs, self-test"
     if control := table.control:
         words.append(f"{control.min_ma / 1000:g}–{control.max_ma / 1000:g} A")
         if control.phases_1:
@@ -116,8 +118,9 @@ def listing(tables: list[Table]) -> list[str]:
     ]
     widths = [max(len(row[n]) for row in rows) for n in range(4)]
     lines = ["  ".join([*(row[n].ljust(widths[n]) for n in range(4)), row[4]]) for row in rows]
-    chargers = sum(t.kind != "meter" for t in tables)
-    return [*lines, "", f"{chargers} charger and {len(tables) - chargers} meter families; ? is not confirmed"]
+    chargers = sum(t.kind in ("charger", "dc_charger") for t in tables)
+    meters = sum(t.kind == "meter" for t in tables)
+    return [*lines, "", f"{chargers} charger and {meters} meter families; ? is not confirmed"]
 
 
 def page(table: Table) -> str:

@@ -271,7 +271,7 @@ def fragment(found: list[Seen], port: str) -> str:
 
 def _device(seen: Seen, match: Match, place: str) -> str:
     told = ", ".join(f"{key} {value}" for key, value in match.identity.items())
-    kind = "meter" if match.kind == "meter" else "charger"
+    kind = match.kind if match.kind in ("meter", "board") else "charger"
     lines = [f"# {told}"] if told else []
     if len(seen.matches) > 1 or not match.certain:
         others = ", ".join(m.driver for m in seen.matches[1:])

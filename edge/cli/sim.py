@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from edge.cli import CallError
-from edge.model.site import Charger, Meter, Site
+from edge.model.site import Board, Charger, Meter, Site
 from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
 from edge.sim.control import Control, ask
 from edge.sim.depot import CannotSimulate, Depot
@@ -96,7 +96,12 @@ async def serve(
     control = None
     if judge is not None:
         simulator.listeners.append(judge.see)
-        control = Control(control_path, depot, simulator.lock, judge.extra) if control_path else None
+
+        def extra(order: dict[str, Any]) -> dict[str, Any] | None:
+            said = simulator.order(order)
+            return said if said is not None else judge.extra(order)
+
+        control = Control(control_path, depot, simulator.lock, extra) if control_path else None
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -141,11 +146,11 @@ def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
         where[drawn] = server.where
         if isinstance(server, LineServer):
             service[drawn] = server.service
-    drawn_devices: list[Meter | Charger] = [*site.meters, *site.chargers]
+    drawn_devices: list[Meter | Charger | Board] = [*site.meters, *site.chargers, *site.boards]
     devices = [
         {
             "id": d.id,
-            "is": "charger" if isinstance(d, Charger) else "meter",
+            "is": _kind(d),
             "driver": d.driver,
             "at": where[d.at.tcp or d.at.line],
             "unit": d.at.unit,
@@ -162,3 +167,9 @@ def tell(site: Site, simulator: Simulator, as_json: bool) -> None:
             print(f"{line:20} {'(service line)':28} {path}", flush=True)
     with contextlib.suppress(BrokenPipeError):
         print("simulating; Ctrl-C ends it", file=sys.stderr, flush=True)
+
+
+def _kind(device: Meter | Charger | Board) -> str:
+    if isinstance(device, Board):
+        return "board"
+    return "charger" if isinstance(device, Charger) else "meter"

@@ -6,7 +6,10 @@ Rule 3: nothing here asks a clock, a network, a disk or a random number: the sam
         commands (I6).
 """
 
+from dataclasses import replace
+
 from edge.core import asks, guard, limits, view
+from edge.core.boards import Boards, Stop
 from edge.core.calendar import Calendar
 from edge.core.diary import Diary
 from edge.core.grid import Other, OtherLoad
@@ -48,6 +51,7 @@ class Controller:
         self._calendar = Calendar(site, tariff)
         self._diary = Diary(site)
         self._turns = Turns(site)
+        self._boards = Boards(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
         self._operator: dict[str, OperatorLimit] = {}
 
@@ -61,10 +65,13 @@ class Controller:
                 return self._decide(event)
             case Reading():
                 self._state.read(event.device, event.at_ms, event.values)
+                return [*self._boards.read(event.device, event.at_ms, event.values)]
             case Identified():
                 self._state.identified(event.device, event.identity)
+                self._boards.identified(event.device, event.identity)
             case Lost():
                 self._state.lost(event.device, event.why)
+                self._boards.lost(event.device, event.why)
             case Written():
                 if event.charger in self._state.chargers:
                     self._state.chargers[event.charger].written(event.current_ma, event.at_ms)
@@ -84,12 +91,16 @@ class Controller:
         now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
         wants = self._wants(tick, others)  # what each vehicle could use, and by when
+        stops = self._boards.stops(now_ms)  # what the I/O boards hold back
         requests = self._turns.asks(self._state, wants, others, now_ms)  # the same, in the balancer's words
+        requests = [_stopped(ask, stops.get(ask.id)) for ask in requests]
         rooms = limits.lowest(self.site, others, self._caps(tick), self._asked(requests))
         held = self._held(now_ms)
         verdict = guard.decide(rooms, requests, held, self._paths)  # shares (C core), order, ramps, check
+        verdict = _explained(verdict, stops)
         self._turns.fold(self._state, {s.charger: s.current_ma for s in verdict.setpoints}, now_ms)
-        commands: list[AnyCommand] = []
+        may_ma = {c.id: self._state.chargers[c.id].may_ma for c in self.site.chargers}
+        commands: list[AnyCommand] = [*self._boards.relays(rooms, held, may_ma, now_ms)]
         for setpoint in verdict.setpoints:
             self._state.chargers[setpoint.charger].tell(setpoint.current_ma, now_ms)
             commands.append(
@@ -105,7 +116,7 @@ class Controller:
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar
         )
-        commands += self._diary.step(tick, self._state, record)
+        commands += self._diary.step(tick, self._state, record, self._boards)
         commands.append(Noted(record))
         return commands
 
@@ -155,21 +166,28 @@ class Controller:
         for charger in self.site.chargers:
             known = self._state.chargers[charger.id]
             changed = known.changed_at_ms
+            silent = known.silent(now_ms, policy.charger_silent_ms)
+            may_ma = known.worst_ma(now_ms, policy, self._state.valid_for_ms(charger))
+            open_ma = self._boards.open_ma(charger.id, now_ms) if silent else None
+            if open_ma is not None:
+                may_ma = min(may_ma, open_ma)
+                if self._boards.blind(charger.id):
+                    known.may_ma = charger.max_ma  # when its relay closes again, nobody knows how it starts
             held[charger.id] = guard.Held(
                 charger=charger.id,
                 node=charger.node,
                 phases=charger.phases,
                 told_ma=known.told_ma,
-                may_ma=known.worst_ma(now_ms, policy, self._state.valid_for_ms(charger)),
+                may_ma=may_ma,
                 fallback_ma=charger.fallback_ma,
-                silent=known.silent(now_ms, policy.charger_silent_ms),
+                silent=silent,
                 hold_raise=changed is not None and now_ms - changed < policy.raise_hold_ms,
             )
         return held
 
     def _caps(self, tick: Tick) -> list[Cap]:
         """Return every limit that lowers the installer's: the utility's events and the operator's word."""
-        caps = self._calendar.caps(tick)
+        caps = [*self._calendar.caps(tick), *self._boards.caps(tick.at_ms)]
         for said in self._operator.values():
             if said.until_wall_ms is None or tick.wall_ms < said.until_wall_ms:
                 caps.append(
@@ -187,3 +205,21 @@ class Controller:
             return [Audit(said.who, f"limit at {said.node}", "refused: a limit is 0 or more")]
         self._operator[said.node] = said
         return [Audit(said.who, f"limit at {said.node}", f"{said.limit_ma} mA")]
+
+
+def _stopped(ask: Ask, stop: Stop | None) -> Ask:
+    """Return an ask as far as a board lets its charger charge."""
+    if stop is None or ask.max_ma <= stop.limit_ma:
+        return ask
+    return replace(ask, max_ma=stop.limit_ma if stop.limit_ma >= ask.min_ma else 0)
+
+
+def _explained(verdict: guard.Verdict, stops: dict[str, Stop]) -> guard.Verdict:
+    """Give the setpoints that a board holds back its reason (I7)."""
+    return replace(
+        verdict,
+        setpoints=[
+            replace(s, because=stops[s.charger].because) if s.charger in stops else s
+            for s in verdict.setpoints
+        ],
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from edge.core import observation, ports, sessions
+from edge.core.boards import Boards
 from edge.core.decisions import Decisions
 from edge.core.observation import Observation
 from edge.core.state import State
@@ -44,9 +45,9 @@ class Diary:
         session = sessions.current(self._sessions, charger)
         return session.start_wall_ms if session else None
 
-    def step(self, tick: Tick, state: State, record: TickRecord) -> list[AnyCommand]:
+    def step(self, tick: Tick, state: State, record: TickRecord, boards: Boards) -> list[AnyCommand]:
         """Return the rows that a tick adds."""
-        seen = self._observed(state, record)
+        seen = self._observed(state, record, boards, tick.at_ms)
         clock = (tick.at_ms, tick.wall_ms, tick.wall_trusted)
         self._sessions, session_rows = sessions.step(self._sessions, seen, *clock)
         self._ports, port_rows = ports.step(
@@ -54,7 +55,7 @@ class Diary:
         )
         return [*_kept(session_rows), *_kept(port_rows), *self._decisions.step(record)]
 
-    def _observed(self, state: State, record: TickRecord) -> list[Observation]:
+    def _observed(self, state: State, record: TickRecord, boards: Boards, now_ms: int) -> list[Observation]:
         seen = []
         for charger, now in zip(self._site.chargers, record.chargers, strict=True):
             known = state.chargers[charger.id]
@@ -66,6 +67,8 @@ class Diary:
                     curtailed=now.granted_ma < charger.max_ma,
                     why=known.lost_why,
                     voltage_v=self._site.voltage_v,
+                    stopped=boards.trouble(charger.id, now_ms),
+                    guarded=boards.evidence(charger.id),
                 )
             )
         return seen

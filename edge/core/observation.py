@@ -24,6 +24,7 @@ class Observation(msgspec.Struct, frozen=True):
     power_w: into the vehicle, measured or from currents.  counter_wh: it never goes back but by a reset.
     session_wh: since the vehicle came, as the device counts.  highest_w: no more than this can flow.
     curtailed: we (or the utility) give it less than it could use.
+    stopped: why an I/O board keeps it from charging, "" if none does.  guarded: what is known of its relay.
     """
 
     charger: str
@@ -40,6 +41,8 @@ class Observation(msgspec.Struct, frozen=True):
     highest_w: int = 400_000
     curtailed: bool = False
     why: str = ""
+    stopped: str = ""
+    guarded: str = ""
 
     @property
     def vehicle_there(self) -> bool | None:
@@ -66,6 +69,8 @@ def of(
     curtailed: bool = False,
     why: str = "",
     voltage_v: int = 230,
+    stopped: str = "",
+    guarded: str = "",
 ) -> Observation:
     """Return what the latest readings of a charger say.
 
@@ -87,6 +92,8 @@ def of(
         highest_w=max(1, len(charger.phases) * charger.max_ma * HIGHEST_VOLTS // 1000),
         curtailed=curtailed,
         why=why,
+        stopped=stopped,
+        guarded=guarded,
     )
 
 

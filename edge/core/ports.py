@@ -8,6 +8,7 @@
     no mains at the main meter                            down      power        excluded: utility
     charger silent while the gateway is healthy           down      comms
     IEC 61851-1 state E or F                              down      fault
+    stopped by the I/O board that guards it               down      unavailable
     charger says that it is not operative                 down      unavailable
     no vehicle                                            up        available
     vehicle, at its full current                          up        in use
@@ -154,6 +155,8 @@ def _trouble(seen: Observation, power_lost: str) -> Seen | None:
         return Seen("down", "comms", "", seen.why or "no answer")
     if seen.state in ("E", "F"):
         return Seen("down", "fault", "", _words(seen))
+    if seen.stopped:
+        return Seen("down", "unavailable", "", _with_guard(seen.stopped, seen))
     if seen.available is False:
         return Seen("down", "unavailable", "", "the charger says that it is not operative")
     return None
@@ -169,7 +172,12 @@ def _use(seen: Observation) -> Seen:
 
 
 def _words(seen: Observation) -> str:
-    return f"state {seen.state}" + (f", {seen.error}" if seen.error else "")
+    return _with_guard(f"state {seen.state}" + (f", {seen.error}" if seen.error else ""), seen)
+
+
+def _with_guard(words: str, seen: Observation) -> str:
+    """Add what is known of the relay that guards the port: its last self-test is part of the evidence."""
+    return f"{words}; {seen.guarded}" if seen.guarded else words
 
 
 def _fold(ports: Ports, observation: Observation, now_ms: int, power_lost: str) -> Port | None:

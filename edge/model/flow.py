@@ -155,6 +155,17 @@ class SetCurrent(Command, frozen=True):
     because: str
 
 
+class SetRelays(Command, frozen=True):
+    """Have a board's heartbeat ask for these relays to be closed (bits); unknown to it, they open.
+
+    After valid_for_ms without a newer one the heartbeat stops, and the board goes to its safe pattern (I4).
+    """
+
+    board: str
+    relays: int
+    valid_for_ms: int
+
+
 class Keep(Command, frozen=True):
     """Write a row to the store; with `tell`, also to the outbox of a broker, in one transaction (I11)."""
 
@@ -188,4 +199,4 @@ class Forget(Command, frozen=True):
     event_id: str
 
 
-AnyCommand = SetCurrent | Keep | Noted | Audit | Remember | Forget
+AnyCommand = SetCurrent | SetRelays | Keep | Noted | Audit | Remember | Forget

@@ -1,4 +1,4 @@
-"""The site as the installer drew it: nodes, meters, chargers, lines, windows, brokers.
+"""The site as the installer drew it: nodes, meters, chargers, boards, lines, windows, brokers.
 
           grid                          positive is import at a node
            |                            and into the vehicle at a charger
@@ -98,6 +98,43 @@ class Charger(msgspec.Struct, frozen=True):
     on_off_ms: int | None = None
 
 
+class Relay(msgspec.Struct, frozen=True):
+    """A relay of a board, and what it guards.
+
+    number: as at the terminals, from 1.  chargers: that it stops (or limits) when it opens.
+    falls_to_ma: what each of them draws at most while it is open: 0 where it breaks the supply or the
+        charger's enable, else what the charger's own limiting input leaves.
+    blind: those of the chargers that do not supervise us: while one is silent, the relay opens.
+    """
+
+    number: int
+    chargers: tuple[str, ...]
+    falls_to_ma: int = 0
+    blind: tuple[str, ...] = ()
+
+    @property
+    def bit(self) -> int:
+        """Its bit in a pattern."""
+        return 1 << (self.number - 1)
+
+
+class Board(msgspec.Struct, frozen=True):
+    """A fail-safe I/O board: the last line when the gateway, the line or the daemon dies.
+
+    timeout_ms: as set in the board: after so long without our heartbeat its relays open.
+    limit_node, limit_ma: what the grid operator's relay at its limit input leaves, per phase; "" where
+        nothing is wired there.
+    """
+
+    id: str
+    driver: str
+    at: Address
+    timeout_ms: int = 10_000
+    limit_node: str = ""
+    limit_ma: int = 0
+    relays: tuple[Relay, ...] = ()
+
+
 class Window(msgspec.Struct, frozen=True):
     """When a vehicle is there and what it needs.
 
@@ -188,6 +225,7 @@ class Site(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...]
     meters: tuple[Meter, ...] = ()
     chargers: tuple[Charger, ...] = ()
+    boards: tuple[Board, ...] = ()
     lines: tuple[Line, ...] = ()
     windows: tuple[Window, ...] = ()
     voltage_v: int = 230

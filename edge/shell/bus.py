@@ -28,6 +28,7 @@ from edge.shell.member import (
     WRITE_AGAIN_MS,
     Member,
     Rank,
+    Relays,
     Round,
     Task,
     Told,
@@ -116,6 +117,15 @@ class Master:
         if member.written_ma != current_ma:
             self._awake()
 
+    def set_relays(self, board: str, pattern: int, expires_at_ms: int) -> None:
+        """Have a board's heartbeat ask for these relays; a newer call replaces this one.  KeyError."""
+        member = self.members[board]
+        before = member.relays
+        since_ms = before.since_ms if before and before.pattern == pattern else self._clock.now_ms()
+        member.relays = Relays(pattern, expires_at_ms, since_ms)
+        if member.beaten != pattern:
+            self._awake()
+
     def stop(self) -> None:
         """End run() after the question that is being asked.  The devices fall back by themselves."""
         self._stopped.set()
@@ -192,6 +202,8 @@ class Master:
         return ready, next_ms
 
     def _do(self, rank: Rank, member: Member, now_ms: int) -> Coroutine[None, None, None]:
+        if member.relays is not None and rank in (Rank.REDUCE, Rank.WRITE, Rank.FEED):
+            return self._beat(member, member.relays.pattern)
         if rank in (Rank.REDUCE, Rank.WRITE):
             return self._arm(member) if member.arming else self._tell(member, now_ms)
         if rank is Rank.FEED:
@@ -364,6 +376,14 @@ class Master:
         member.wrote(done_ms, goal_ma)
         if member.told is not None and member.told.current_ma == goal_ma:
             self._emit(Written(done_ms, member.id, goal_ma))
+
+    async def _beat(self, member: Member, pattern: int) -> None:
+        """Tell a board that we live, and which relays are to be closed."""
+        member.beats += 1
+        member.beaten = None
+        for write in member.device.beat(member.beats, pattern):
+            await self._write(member, write)
+        member.beat(self._clock.now_ms(), pattern)
 
     async def _feed(self, member: Member) -> None:
         """Refresh what the device would otherwise let expire; never beyond the core's setpoint (I4)."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from drivers import library
 from drivers.device import Device
-from edge.model.site import Address, Charger, Meter, Site
+from edge.model.site import Address, Board, Charger, Meter, Site
 from edge.shell import ports
 from edge.shell.bus import Clock, Emit, Master
 from edge.shell.member import Member
@@ -22,6 +22,7 @@ def build(site: Site, emit: Emit, clock: Clock, tables: tuple[Path, ...] = ()) -
     for member, at in [
         *((_meter(site, m, tables), m.at) for m in site.meters),
         *((_charger(site, c, tables), c.at) for c in site.chargers),
+        *((_board(site, b, tables), b.at) for b in site.boards),
     ]:
         wire = wire_to(site, at, member.device)
         wires.setdefault(wire.name, wire)
@@ -51,9 +52,11 @@ def host_and_port(text: str, port: int = 502) -> tuple[str, int]:
     return host, int(number)
 
 
-def device_of(site: Site, one: Meter | Charger, tables: tuple[Path, ...] = ()) -> Device:
-    """Return the driver of a meter or charger.  Raises UnknownDriver, BadTable, ValueError."""
+def device_of(site: Site, one: Meter | Charger | Board, tables: tuple[Path, ...] = ()) -> Device:
+    """Return the driver of a meter, charger or board.  Raises UnknownDriver, BadTable, ValueError."""
     table = library.load(one.driver, tables)
+    if isinstance(one, Board):
+        return Device(table, one.at.unit)
     connector = one.connector if isinstance(one, Charger) else 1
     return Device(table, one.at.unit, connector=connector, voltage_v=site.voltage_v, phases=len(one.phases))
 
@@ -70,3 +73,7 @@ def _charger(site: Site, charger: Charger, tables: tuple[Path, ...]) -> Member:
         fallback_ma=charger.fallback_ma,
         supervision_ms=charger.valid_for_ms,
     )
+
+
+def _board(site: Site, board: Board, tables: tuple[Path, ...]) -> Member:
+    return Member(board.id, device_of(site, board, tables), charger=False, supervision_ms=board.timeout_ms)

@@ -29,6 +29,7 @@ from edge.model.flow import (
     OptOut,
     Remember,
     SetCurrent,
+    SetRelays,
     Tick,
     UtilitySaid,
     WindowRemoved,
@@ -220,6 +221,9 @@ class Daemon:
             case SetCurrent():
                 until_ms = self.clock.now_ms() + command.valid_for_ms
                 self._master_of[command.charger].set_current(command.charger, command.current_ma, until_ms)
+            case SetRelays():
+                until_ms = self.clock.now_ms() + command.valid_for_ms
+                self._master_of[command.board].set_relays(command.board, command.relays, until_ms)
             case Keep():
                 self.store.keep(command.row, self.links.message(command))
             case Noted():

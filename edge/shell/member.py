@@ -69,6 +69,14 @@ class Task(NamedTuple):
     at_ms: int
 
 
+class Relays(NamedTuple):
+    """The relays that the core wants closed (bits) and when that expires."""
+
+    pattern: int
+    expires_at_ms: int
+    since_ms: int
+
+
 class Told(NamedTuple):
     """A setpoint of the core and when it expires."""
 
@@ -124,6 +132,9 @@ class Member:
         self.arming: list[Write] = []
         self.kept: set[Write] = set()  # written once to memory that wears out
         self.told: Told | None = None
+        self.relays: Relays | None = None  # of a board
+        self.beats = 0  # its heartbeat's counter
+        self.beaten: int | None = None  # the pattern that it was told last, None while that is not sure
         self.written_ma: int | None = None  # the setpoint in force, None while that is not sure
         self.lost_told = False
         self.failures = 0
@@ -150,7 +161,8 @@ class Member:
         if not self.device.recognised:
             look_ms = 0 if self.identifying else self.look_after_ms
             return [Task(Rank.IDENTIFY, look_ms, max(read_ms, look_ms))]
-        due = self._writes_due(now_ms, max(ask_ms, self.pace.write_after_ms)) if self.charger else []
+        write_ms = max(ask_ms, self.pace.write_after_ms)
+        due = self._writes_due(now_ms, write_ms) if self.charger else self._beats_due(now_ms, write_ms)
         for rank, poll, reads, poll_ms in (
             (Rank.FAST, self.fast, self.polls_fast, fast_at_ms),
             (Rank.SLOW, self.slow, self.polls_slow, self.slow_at_ms),
@@ -176,6 +188,23 @@ class Member:
             feed_ms = self._fed_at_ms + self.supervision.every_ms
             return [Task(Rank.FEED, feed_ms, max(write_ms, feed_ms))]
         return []
+
+    def _beats_due(self, now_ms: int, write_ms: int) -> list[Task]:
+        """Return the heartbeat of a board: at once when its relays are to change, openings first."""
+        relays = self.relays
+        if relays is None or now_ms >= relays.expires_at_ms:
+            return []  # the core is silent: so are we, and the board opens (I4)
+        if self.beaten is not None and self.beaten & ~relays.pattern:
+            return [Task(Rank.REDUCE, relays.since_ms, write_ms)]
+        if self.beaten != relays.pattern:
+            return [Task(Rank.WRITE, relays.since_ms, write_ms)]
+        beat_ms = self._fed_at_ms + self.supervision.every_ms
+        return [Task(Rank.FEED, beat_ms, max(write_ms, beat_ms))]
+
+    def beat(self, now_ms: int, pattern: int) -> None:
+        """Note that a heartbeat was accepted."""
+        self.beaten = pattern
+        self._fed_at_ms = now_ms
 
     def goal(self, now_ms: int) -> int | None:
         """Return the setpoint that should be in force, None where that is no longer ours to say."""
@@ -224,7 +253,7 @@ class Member:
         self.identifying = None
         self.failures = 0
         self.values = {}
-        self.written_ma = None
+        self.written_ma = self.beaten = None
         self._found_at_ms = self._fed_at_ms = now_ms
         self.supervision = self.device.supervision(self.supervision_ms)
         self.arm(now_ms)
@@ -341,3 +370,4 @@ class Member:
         self.identifying = self.fast = self.slow = None
         self.arming = []
         self.written_ma = None
+        self.beaten = None

@@ -18,26 +18,23 @@ from edge.core import fallback
 from edge.core.fallback import NodeProof
 from edge.model.site import Charger, Site
 from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, IEC_61851_MIN_MA, PHASE_NAMES, PHASES, amps_text
-from edge.shell import tarifffile
-from edge.shell.siteread import Problem, Row, Rows, nearest, shown
+from edge.shell import siteguard, tarifffile
+from edge.shell.siteread import Problem, Row, Rows, nearest, problem
 
-DEVICE_TABLES = ("meter", "charger")
+DEVICE_TABLES = ("meter", "charger", "board")
 # A serial line's units.  Source: Modbus over Serial Line V1.02, 2.2.
 SERIAL_UNITS = range(1, 248)
 
 
 def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem]) -> None:
     """Add to problems (and notes) what is wrong between the keys.  folder: of the site file."""
-    for rule in (_one_of_each, _references, _tree, _addresses, _drivers, _chargers, _windows, _time_zone):
+    for rule in (
+        _one_of_each, _references, _tree, _addresses, _drivers, _chargers, siteguard.boards, siteguard.relays,
+        _windows, _time_zone,
+    ):  # fmt: skip
         problems += rule(rows)
     problems += _tariff(rows, folder)
     notes += _files(rows, folder)
-
-
-def problem(row: Row, key: str, expected: str, found: object = None) -> Problem:
-    """Return a problem of one key of a row; without `found`, of what stands in the file there."""
-    text = "" if found is None else shown(found)
-    return Problem(row.label, key, text, expected, row.lines.get(key, row.lines.get("", 0)))
 
 
 def _one_of_each(rows: Rows) -> Iterator[Problem]:
@@ -68,6 +65,7 @@ def _references(rows: Rows) -> Iterator[Problem]:
     targets = (
         ("node", "parent", "node"), ("node", "meter", "meter"), ("meter", "line", "line"),
         ("charger", "line", "line"), ("charger", "node", "node"), ("window", "charger", "charger"),
+        ("board", "line", "line"), ("board", "limit_node", "node"), ("relay", "board", "board"),
     )  # fmt: skip
     for table, key, target in targets:
         known = rows.ids(target)
@@ -258,7 +256,7 @@ def _drivers(rows: Rows) -> Iterator[Problem]:
 
 def _device(row: Row, name: str, table: Table, framing: dict[str, str]) -> Iterator[Problem]:
     """One device against its family's table."""
-    if (name == "meter") != (table.kind == "meter"):
+    if (table.kind if table.kind in DEVICE_TABLES else "charger") != name:
         yield problem(row, "driver", f"is a {table.kind.replace('_', ' ')}, expected a {name}", table.name)
         return
     key = "tcp" if "tcp" in row.values else "line"
@@ -291,12 +289,18 @@ def _device_currents(row: Row, table: Table) -> Iterator[Problem]:
 def falls_to(site: Site) -> dict[str, int]:
     """Return what each charger draws at most when we are silent, by id.
 
-    One that does not supervise us keeps its last setpoint, which may have been its maximum.
+    One that does not supervise us keeps its last setpoint, which may have been its maximum.  One that a
+    board guards draws no more than the open relay leaves: whatever silences us silences the heartbeat.
     """
-    return {
+    falls = {
         charger.id: charger.fallback_ma if _supervises(charger) else charger.max_ma
         for charger in site.chargers
     }
+    for board in site.boards:
+        for relay in board.relays:
+            for name in relay.chargers:
+                falls[name] = min(falls[name], relay.falls_to_ma)
+    return falls
 
 
 def _supervises(charger: Charger) -> bool:
@@ -316,7 +320,9 @@ def prove(site: Site, rows: Rows, problems: list[Problem]) -> list[NodeProof]:
         blind = [
             charger.id
             for charger in site.chargers
-            if node.node in site.path(charger.node) and not _supervises(charger)
+            if node.node in site.path(charger.node)
+            and not _supervises(charger)
+            and falls[charger.id] == charger.max_ma
         ]
         for phase in PHASES:
             if node.spare_ma[phase] < 0:
@@ -339,7 +345,10 @@ def _blind(chargers: list[str]) -> str:
     """Return which chargers below count with their maximum, in words."""
     if not chargers:
         return ""
-    return f"; {', '.join(chargers)} cannot supervise us and count with max_a: lower it, as in the device"
+    return (
+        f"; {', '.join(chargers)} cannot supervise us and count with max_a: lower it, as in the device, "
+        "or guard them with a board"
+    )
 
 
 def _too_many_watts(site: Site, node: NodeProof) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 from edge.core.fallback import NodeProof
 from edge.model.site import (
     Address,
+    Board,
     Broker,
     Charger,
     Line,
@@ -27,11 +28,12 @@ from edge.model.site import (
     Network,
     Node,
     Policy,
+    Relay,
     Site,
     Utility,
     Window,
 )
-from edge.shell import sitecheck
+from edge.shell import sitecheck, siteguard
 from edge.shell.siteread import Problem, Rows, read
 from edge.shell.sitewords import BROKER_FIELDS
 
@@ -121,6 +123,7 @@ def _build(rows: Rows, folder: Path) -> Site:
         lines=tuple(Line(**row.values) for row in rows["line"]),
         meters=tuple(Meter(**_with_address(row.values)) for row in rows["meter"]),
         chargers=tuple(_charger(row.values) for row in rows["charger"]),
+        boards=_boards(rows),
         windows=_windows(rows),
         utility=_utility(rows, folder, head["id"]),
         network=_network(rows, folder, head["id"]),
@@ -156,6 +159,26 @@ def _parents_first(rows: Rows) -> tuple[Node, ...]:
 def _charger(values: dict[str, Any]) -> Charger:
     own = values["id"]
     return Charger(**_with_address({"port": own, "name": own, **values}))
+
+
+def _boards(rows: Rows) -> tuple[Board, ...]:
+    """Return the boards with their relays; a relay that breaks a node guards the chargers below it."""
+    return tuple(
+        Board(
+            **_with_address(row.values),
+            relays=tuple(
+                Relay(
+                    number=relay.values["number"],
+                    chargers=(guarded := siteguard.guarded(rows, relay)),
+                    falls_to_ma=relay.values.get("falls_to_ma", 0),
+                    blind=tuple(name for name in guarded if not siteguard.supervises(rows, name)),
+                )
+                for relay in rows["relay"]
+                if relay.values["board"] == row.values["id"]
+            ),
+        )
+        for row in rows["board"]
+    )
 
 
 def _windows(rows: Rows) -> tuple[Window, ...]:

@@ -107,7 +107,7 @@ def _row(
 ) -> Row:
     label = table.title
     if table.many:
-        name = content.get("id", content.get("charger"))
+        name = content.get("id", content.get("charger", content.get("board")))
         label += f' "{name}"' if isinstance(name, str) else f" number {index + 1}"
     before = len(problems)
     values: dict[str, Any] = {}
@@ -134,6 +134,12 @@ def _missing(key: Key) -> str:
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     return f"is not known {nearest(name, known)}"
+
+
+def problem(row: Row, key: str, expected: str, found: object = None) -> Problem:
+    """Return a problem of one key of a row; without `found`, of what stands in the file there."""
+    text = "" if found is None else shown(found)
+    return Problem(row.label, key, text, expected, row.lines.get(key, row.lines.get("", 0)))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

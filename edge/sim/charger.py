@@ -42,6 +42,7 @@ class Charger:
         self.clock: Callable[[], int] | None = None  # real time, to say when a setpoint came between steps
         self.silent = False  # its communication is dead; its power side lives on
         self.fault = False
+        self.guard_a: float | None = None  # what an I/O board's relay leaves at its terminals; None: all
         self.vehicle: Vehicle | None = None
         self.plugged_at_ms = 0
         self.heard_at_ms = 0
@@ -99,6 +100,8 @@ class Charger:
     def offered_a(self) -> float:
         """What the pilot says; 0 where it says nothing."""
         offered = 0.0 if self.fault or self.vehicle is None else min(self.pilot.value, self.max_a)
+        if self.guard_a is not None:
+            offered = min(offered, self.guard_a)
         return offered if offered >= LEAST_OFFER_A else 0.0
 
     @property

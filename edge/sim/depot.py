@@ -182,7 +182,7 @@ class Depot:
                 node=bay.node,
                 told_ma=c.told.current_ma if c.told else None,
                 writes=writes,
-                applied_a=c.applied_a(),
+                applied_a=c.applied_a() if c.guard_a is None else min(c.applied_a(), c.guard_a),
                 offered_a=c.offered_a,
                 site_a=on_site(c.currents_a, c.phases),
                 own_a=c.currents_a,

@@ -72,6 +72,7 @@ class PacedLine:
         self._frame_ends_at = 0.0
         self._last: tuple[float, _Talker] = (0.0, self._speaker)  # when a byte ended last, and whose
         self._wake = os.pipe()
+        self.cut = False  # whatever is sent reaches nobody
         self.turnaround_s = FRAME_END_CHARS * self.char_s
 
     def end(self) -> str:
@@ -111,6 +112,8 @@ class PacedLine:
             os.close(fd)
 
     def _send(self, talker: _Talker, data: bytes, at: float) -> None:
+        if self.cut:
+            return
         others = [t for t in (*self._ends.values(), self._speaker) if t is not talker]
         start = max(at, talker.free_at)
         talker.free_at = start + len(data) * self.char_s

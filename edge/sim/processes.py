@@ -18,7 +18,8 @@ class EndedEarly(Exception):
     """A process ended that should be running: which, and the last that it said."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel end this process when its parent is gone.  For preexec_fn."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -38,7 +39,7 @@ class Child:
             stdout=subprocess.PIPE if name == "simulator" else self._log,
             stderr=self._log,
             process_group=0,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours has started yet
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours has started yet
         )
 
     @property

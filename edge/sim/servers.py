@@ -10,10 +10,11 @@ the service line, a second pseudo-terminal with the same devices, linked as the 
 import asyncio
 import ipaddress
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge.model.site import Line
+from edge.sim.board import BoardTwin
 from edge.sim.depot import CannotSimulate
 from edge.sim.families import RegisterUnit
 from edge.sim.line import PacedLine, Station
@@ -73,12 +74,20 @@ class TcpServer:
 class LineServer:
     """One serial line, paced to its real rate: its units are stations on it, in a thread of their own.
 
-    lock: held while a unit is asked, so that no physics step comes in between.
+    lock: held while a unit is asked, so that no physics step comes in between.  boards: further stations
+    on the line, each with its firmware.
     where, service: the paths of the line and of its service line, once started.
     """
 
-    def __init__(self, line: Line, units: Mapping[int, RegisterUnit], lock: threading.Lock) -> None:
+    def __init__(
+        self,
+        line: Line,
+        units: Mapping[int, RegisterUnit],
+        lock: threading.Lock,
+        boards: Sequence[BoardTwin] = (),
+    ) -> None:
         self.line = line
+        self._boards = boards
         self.where = ""
         self.service = ""
         self._units = units
@@ -88,10 +97,10 @@ class LineServer:
 
     async def start(self) -> None:
         """Make both lines and answer on them.  Raises CannotSimulate where a path is taken."""
-        self.where = self._open(self.line.port)
+        self.where = self._open(self.line.port, self._boards)
         self.service = self._open(f"{self.line.port}{SERVICE}")
 
-    def _open(self, wanted: str) -> str:
+    def _open(self, wanted: str, boards: Sequence[BoardTwin] = ()) -> str:
         """Run a line with our units on it, linked to a path where that can be; return where it is."""
         paced = PacedLine(self.line.baud, self.line.format)
         end = paced.end()
@@ -99,6 +108,9 @@ class LineServer:
         if linked is not None:
             self._links.append(linked)
         paced.station(self._station())
+        for board in boards:
+            board.start()
+            paced.station(board.answer)
         thread = threading.Thread(target=paced.run, name=wanted, daemon=True)
         thread.start()
         self._running.append((paced, thread))
@@ -120,11 +132,18 @@ class LineServer:
 
         return answer
 
+    def cut(self, cut: bool) -> None:
+        """Cut the line for everyone on it, or make it whole."""
+        for paced, _ in self._running:
+            paced.cut = cut
+
     async def stop(self) -> None:
         """Close the lines and take their links away."""
         for paced, thread in self._running:
             paced.stop()
             await asyncio.to_thread(thread.join, 2.0)
+        for board in self._boards:
+            board.stop()
         for linked in self._links:
             linked.unlink(missing_ok=True)
         self._running, self._links = [], []

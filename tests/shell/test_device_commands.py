@@ -93,7 +93,10 @@ def test_read_without_a_site_file(capsys):
     [
         (["read"], "expected DEVICE with --site FILE, or --driver NAME"),
         (["read", "bay-1"], "expected --site FILE"),
-        (["read", "bay-9", "--site", "SITE"], 'there is no meter or charger "bay-9"; there are: main, bay-1'),
+        (
+            ["read", "bay-9", "--site", "SITE"],
+            'there is no meter, charger or board "bay-9"; there are: main, bay-1',
+        ),
         (["read", "bay-1", "--site", "/nowhere.toml"], "/nowhere.toml"),
         (["read", "--driver", "alfen_eve"], "--tcp HOST or --serial PORT"),
         (["read", "--driver", "alfen", "--tcp", "h"], "there is no driver 'alfen'"),

@@ -292,6 +292,87 @@ def test_a_charger_that_does_not_supervise_us_counts_with_its_maximum(tmp_path, 
     assert "bay-3 cannot supervise us and count with max_a: lower it" in told[0]
 
 
+BOARD = """
+[[board]]
+id = "io"
+driver = "depot_io_board"
+line = "rs485"
+unit = 200
+timeout_s = 5
+limit_node = "main"
+limit_a = 30
+
+[[relay]]
+board = "io"
+number = 1
+chargers = ["bay-3"]
+
+[[window]]
+"""
+
+
+def with_board(tmp_path: Path, *changes: tuple[str, str]) -> sitefile.Examined:
+    """Look at the good file with an I/O board in it, changed."""
+    text = GOOD.read_text().replace("../vectors", str(GOOD.parent.parent / "vectors"))
+    board = BOARD
+    for old, new in changes:
+        assert board.count(old) == 1
+        board = board.replace(old, new)
+    path = tmp_path / "site.toml"
+    path.write_text(text.replace("[[window]]", board, 1))
+    return sitefile.examine(path)
+
+
+def test_a_board_and_what_its_relays_guard(tmp_path):
+    site = with_board(tmp_path, ('chargers = ["bay-3"]', 'nodes = ["main"]')).site
+    (board,) = site.boards
+    assert (board.timeout_ms, board.limit_node, board.limit_ma) == (5_000, "main", 30_000)
+    (relay,) = board.relays
+    assert relay.chargers == tuple(c.id for c in site.chargers)  # all below the node that it breaks
+    assert (relay.bit, relay.falls_to_ma, relay.blind) == (1, 0, ())
+
+
+def test_a_charger_that_a_board_guards_counts_with_what_the_open_relay_leaves(tmp_path, monkeypatch):
+    """bay-3 without supervision counts with its 16 A; behind a relay with 0, or with the 6 A it leaves."""
+
+    def load(name):
+        table = library_load(name)
+        blind = name == "heidelberg_energy_control"
+        return replace(table, supervision=Supervision("none")) if blind else table
+
+    library_load = library.load
+    monkeypatch.setattr(library, "load", load)
+    alone = broken(tmp_path).proof[0].fallback_ma[0]
+    stopped = with_board(tmp_path)
+    limited = with_board(tmp_path, ("number = 1", "number = 1\nfalls_to_a = 6"))
+    assert stopped.proof[0].fallback_ma[0] == alone - 16_000
+    assert limited.proof[0].fallback_ma[0] == alone - 10_000
+    assert stopped.site.boards[0].relays[0].blind == ("bay-3",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "tells"),
+    [
+        ('"depot_io_board"', '"janitza_umg604"', "is a meter, expected a board"),
+        ('line = "rs485"', 'tcp = "h:502"', "depot_io_board has no Modbus tcp"),
+        ("limit_a = 30", "", "limit_a: missing"),
+        ('limit_node = "main"', 'limit_node = "mian"', "there is no [[node]]"),
+        ('board = "io"', 'board = "oi"', "there is no [[board]]"),
+        ('["bay-3"]', '["bay-9"]', "there is no [[charger]]"),
+        ("number = 1", "number = 5", "a whole number from 1 to 4"),
+        ("number = 1", "number = 1\nfalls_to_a = 3", "expected 0, or from 6 A"),
+        ('chargers = ["bay-3"]', "", "guards no charger"),
+        ('chargers = ["bay-3"]', 'nodes = ["main"]\nfalls_to_a = 6', "a relay that breaks a node"),
+        ("[[window]]", '[[relay]]\nboard = "io"\nnumber = 1\nchargers = ["bay-1"]\n[[window]]', "already"),
+        ("[[window]]", '[[relay]]\nboard = "io"\nnumber = 2\nchargers = ["bay-3"]\n[[window]]', "already"),
+    ],
+)
+def test_a_slip_at_a_board_refuses_the_site(tmp_path, old, new, tells):
+    examined = with_board(tmp_path, (old, new))
+    assert examined.site is None
+    assert any(tells in str(problem) for problem in examined.problems), examined.problems
+
+
 def test_a_secret_that_others_can_read_is_noted(tmp_path):
     secret = tmp_path / "utility.pass"
     secret.write_text("secret")

@@ -6,6 +6,7 @@ The good core must pass the checker, and each broken one must not: else the chec
 import random
 from importlib.resources import files
 
+import msgspec
 import pytest
 
 from edge.model.flow import SetCurrent, UtilitySaid
@@ -13,7 +14,8 @@ from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Payload, 
 from edge.shell.sitefile import load
 from edge.sim.closed_loop import ClosedLoop
 
-SITE = load(str(files("edge.sim") / "data" / "demo.toml"))
+# The board is a process of its own (test_board_depot.py); unheard, it would hold its bays at 0 A.
+SITE = msgspec.structs.replace(load(str(files("edge.sim") / "data" / "demo.toml")), boards=())
 # 2026-03-10 10:00 in Los Angeles: no peak, so that everybody wants to charge
 START_WALL_MS = 1_773_162_000_000
 

@@ -18,7 +18,7 @@ from edge.sim.vehicle import Vehicle
 
 AT = Address(unit=1, tcp="127.0.0.1:502")
 ARMED_MS = 20_000
-CHARGERS = [n for n in library.names() if library.load(n).kind != "meter"]
+CHARGERS = [n for n in library.names() if library.load(n).kind in ("charger", "dc_charger")]
 METERS = [n for n in library.names() if library.load(n).kind == "meter"]
 
 
