@@ -573,9 +573,11 @@ static void drop_first(struct lb_work *work)
 static void enqueue(struct lb_work *work, int32_t n)
 {
     int32_t at = work->queue_count++;
-    while (at > 0 && work->branch[work->queue[(at - 1) / 2]].level > work->branch[n].level) {
-        work->queue[at] = work->queue[(at - 1) / 2];
-        at = (at - 1) / 2;
+    while (at > 0) {
+        int32_t above = (at - 1) / 2;
+        if (work->branch[work->queue[above]].level <= work->branch[n].level) { break; }
+        work->queue[at] = work->queue[above];
+        at = above;
     }
     work->queue[at] = n;
 }

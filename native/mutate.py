@@ -52,6 +52,8 @@ SWAPS: list[tuple[str, tuple[str, ...]]] = [
 ]
 STATEMENT = re.compile(r"^( +)((?!return|struct|int|const|bool|uint|static|for|while|if|\}|else)[^{}]*;)$")
 
+FUNCTION = re.compile(r"^[a-z][\w *]*?(\w+)\(")
+
 
 def mutants(source: str) -> Iterator[tuple[int, str, str]]:
     """Yield line number, what was done, and the whole changed source."""
@@ -79,6 +81,12 @@ def line_mutants(line: str) -> Iterator[tuple[str, str]]:
                 yield f"{old} -> {by or 'nothing'} at column {found.start(1) + 1}", changed
     if STATEMENT.match(code):
         yield "statement removed", STATEMENT.sub(r"\1;", code)
+
+
+def name_of(lines: list[str], number: int, what: str) -> str:
+    """Return what MUTANTS.md calls a mutant; the same code may stand in several functions."""
+    function = next(found[1] for line in reversed(lines[:number]) if (found := FUNCTION.match(line)))
+    return f"{function}: {lines[number - 1].strip()}: {what}"
 
 
 GCC = ("gcc", "-std=c11", f"-I{HERE}")
@@ -118,7 +126,7 @@ def passes(tests: Path, stage: int, folder: Path) -> bool:
 
 
 def explained() -> set[str]:
-    """Return the changes that MUTANTS.md explains, as `code: what`."""
+    """Return the changes that MUTANTS.md explains, by name_of()."""
     path = HERE / "MUTANTS.md"
     return set(re.findall(r"^- `(.+?)`$", path.read_text(), re.M)) if path.exists() else set()
 
@@ -141,7 +149,7 @@ def main() -> int:
         for (number, what, _), alive in zip(todo, fates, strict=True):
             if alive:
                 left += 1
-                name = f"{lines[number - 1].strip()}: {what}"
+                name = name_of(lines, number, what)
                 unexplained += name not in known
                 print(
                     f"{'survives, explained' if name in known else 'SURVIVES'}: {number}: {name}", flush=True

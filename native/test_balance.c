@@ -48,10 +48,28 @@ static void digest_grants(void)
     }
 }
 
+/* Leave -1 wherever the solver's own variables will be. */
+static void soil_stack(void)
+{
+    volatile int64_t soil[1 << 10];
+    for (size_t n = 0; n < sizeof soil / sizeof soil[0]; n++) { soil[n] = -1; }
+}
+
+/* Nothing may depend on what was in memory: nonsense, or slots that look as if they still
+ * rose and would take a step from every level of a whole mA. */
+static void soil_memory(void)
+{
+    static const struct lb_slot riser = {
+        .top_ma = LB_MA_MAX, .step_ma = 1, .weight = 1, .phases = 1, .rising = 1};
+    memset(&work, 0xA5, sizeof work);
+    for (int32_t s = 0; s < LB_CHARGERS && checks % 2 == 0; s++) { work.slot[s] = riser; }
+    soil_stack();
+}
+
 /* Solve the site and hold the answer against the judge and lb_violations(). */
 static void solve(int line)
 {
-    memset(&work, checks % 2 == 0 ? 0xA5 : 0, sizeof work);  /* nothing may depend on what was there */
+    soil_memory();
     int result = lb_solve(&site, &work, &grants);
     expect(result == LB_OK, "lb_solve is LB_OK", line, result);
     if (result != LB_OK) { return; }
@@ -295,6 +313,18 @@ static void test_levels_that_differ_by_a_millionth(void)
     EXPECT(grants.ma[0] == 2 && grants.ma[1] == 1);
 }
 
+/* 1/1000 and 1/999 are the levels 1048 and 1049.  At the first the node has no room for a
+ * step of 2, at the next it has room for one of the two steps of 1. */
+static void test_a_node_that_is_full_at_two_levels_in_a_row(void)
+{
+    one_node(4, LB_NO_LIMIT, LB_NO_LIMIT, 0);
+    add_charger(&site, 0, 1, 1, 3, 2)->weight = LB_WEIGHT_MAX;
+    add_charger(&site, 0, 1, 1, 5, 1)->weight = LB_WEIGHT_MAX - 1;
+    add_charger(&site, 0, 1, 1, 5, 1)->weight = LB_WEIGHT_MAX - 1;
+    solve(__LINE__);
+    EXPECT(grants.ma[0] == 1 && grants.ma[1] == 2 && grants.ma[2] == 1);
+}
+
 /* Whose step does not fit is held; what is left of less than its step goes on. */
 static void test_unequal_steps_leave_nothing_unused(void)
 {
@@ -435,7 +465,7 @@ static void test_broken_promises_on_a_phasor_node(void)
         {{100, 0, 0}, 0}, {{101, 0, 0}, 2}, {{57, 58, 0}, 0},  {{58, 58, 0}, 1},
         {{0, 0, 100}, 0}, {{0, 0, 101}, 2}, {{1, 0, 99}, 0},   {{1, 0, 100}, 1},
         {{63, 62, 0}, 1}, {{63, 63, 0}, 1}, {{20, 0, 82}, 0},  {{20, 0, 83}, 1},
-        {{INT64_MAX, INT64_MAX, INT64_MAX}, 4},
+        {{-1, 0, 101}, 3}, {{-1, 1, 100}, 2}, {{INT64_MAX, INT64_MAX, INT64_MAX}, 4},
     };
     for (size_t n = 0; n < sizeof table / sizeof table[0]; n++) {
         for (int c = 0; c < 3; c++) { grants.ma[c] = table[n].ma[c]; }
@@ -450,6 +480,8 @@ static void test_broken_promises_on_a_phasor_node(void)
 }
 
 /// Random sites against one step at a time ///
+
+enum { SLOW_MAX = 64 };  /* chargers that solve_slowly() takes */
 
 static uint64_t dice;
 
@@ -488,6 +520,29 @@ static void roll_site(void)
     }
 }
 
+/* A wide tree, so that many branches wait for their turn to become full. */
+static void roll_wide_site(void)
+{
+    clear_site(&site);
+    int64_t nodes = 40 + roll(40);
+    int64_t fan = 1 + roll(9);
+    for (int32_t n = 0; n < nodes; n++) {
+        int64_t limit_ma[3];
+        for (int p = 0; p < 3; p++) { limit_ma[p] = roll(n == 0 ? 900 : 90); }
+        int32_t parent = n == 0 ? -1 : (int32_t)roll(n < fan ? n : fan);
+        add_node(&site, parent, limit_ma[0], limit_ma[1], limit_ma[2], 0);
+    }
+    for (int32_t c = 0; c < SLOW_MAX; c++) {
+        int32_t node = (int32_t)roll(nodes);
+        uint32_t phases = (uint32_t)(1 + roll(7));
+        int64_t min_ma = roll(4);
+        int64_t max_ma = min_ma + roll(40);
+        int64_t step_ma = 1 + roll(3);
+        struct lb_charger *charger = add_charger(&site, node, phases, min_ma, max_ma, step_ma);
+        charger->weight = (int32_t)(1 + roll(9));
+    }
+}
+
 /* Does everything on the path of a charger carry so much more for it? */
 static bool has_room(const struct lb_grants *given, int32_t c, int64_t more_ma)
 {
@@ -515,7 +570,7 @@ static bool is_before(int32_t c, int32_t d)
 static void solve_slowly(struct lb_grants *given)
 {
     enum { WAITING, RISING, DONE };
-    int state[16] = {0};
+    int state[SLOW_MAX] = {0};
     int32_t count = site.charger_count;
     for (int32_t c = 0; c < count; c++) { given->ma[c] = 0; }
     for (int32_t turn = 0; turn < count; turn++) {
@@ -554,7 +609,7 @@ static void test_random_sites(uint64_t seed, int sites)
     static struct lb_grants wanted;
     dice = seed;
     for (int n = 0; n < sites; n++) {
-        roll_site();
+        if (n % 16 == 15) { roll_wide_site(); } else { roll_site(); }
         solve(__LINE__);
         solve_slowly(&wanted);
         for (int32_t c = 0; c < site.charger_count; c++) {
@@ -604,6 +659,25 @@ static void test_everything_equal_and_deep(void)
     solve(__LINE__);
     for (int32_t c = 0; c < 1000; c++) { EXPECT_IS(grants.ma[c], c < 1 ? 11 : 10); }
     EXPECT_IS(grants.node[0], LB_DEPTH - 1);
+}
+
+/* As many as there may be, of one priority, in another order than that of the tree; two of
+ * three panels become full at once, the last never. */
+static void test_every_slot_in_use(void)
+{
+    one_node(LB_NO_LIMIT, LB_NO_LIMIT, LB_NO_LIMIT, 0);
+    enum { EACH = LB_CHARGERS / 4 };
+    add_node(&site, 0, EACH + 5, LB_NO_LIMIT, LB_NO_LIMIT, 0);
+    add_node(&site, 0, EACH + 7, LB_NO_LIMIT, LB_NO_LIMIT, 0);
+    add_node(&site, 0, LB_NO_LIMIT, LB_NO_LIMIT, LB_NO_LIMIT, 0);
+    for (int32_t c = 0; c < LB_CHARGERS; c++) {
+        add_charger(&site, c < 2 * EACH ? 1 + c % 2 : 3, 1, 0, 2, 1);
+    }
+    solve(__LINE__);
+    for (int32_t c = 0; c < LB_CHARGERS; c++) {
+        bool all = c >= 2 * EACH || c / 2 < (c % 2 == 0 ? 5 : 7);
+        EXPECT_IS(grants.ma[c], all ? 2 : 1);
+    }
 }
 
 static void test_huge_currents(void)
@@ -685,6 +759,7 @@ int main(int argc, char **argv)
     test_ties_go_to_the_lower_rank();
     test_weights_share_in_proportion();
     test_levels_that_differ_by_a_millionth();
+    test_a_node_that_is_full_at_two_levels_in_a_row();
     test_unequal_steps_leave_nothing_unused();
     test_a_full_phase_stops_those_on_it_only();
     test_the_nearest_node_and_first_phase_are_named();
@@ -696,6 +771,7 @@ int main(int argc, char **argv)
     test_random_sites(seed, sites);
     test_many_nodes_and_chargers();
     test_everything_equal_and_deep();
+    test_every_slot_in_use();
     test_huge_currents();
     test_a_site_can_be_copied_and_compared();
     printf("%d checks, %d failures, digest %016" PRIx64 "\n", checks, failures, digest);

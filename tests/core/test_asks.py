@@ -96,3 +96,8 @@ def test_a_vehicle_without_a_window_gets_what_the_installer_chose(policy: str, m
 @pytest.mark.parametrize(("max_ma", "asked"), [(6_000, 6_000), (5_999, 0)])
 def test_below_six_amps_there_is_no_charging(max_ma: int, asked: int) -> None:
     assert ask(vehicle(max_ma=max_ma, due_h=1))[0] == asked
+
+
+def test_what_it_has_got_already_is_taken_off_once() -> None:
+    assert ask(vehicle(had_wh=5_000, due_h=1)) == (32_000, "needs 15.0 kWh by 01:53")
+    assert want(vehicle(had_wh=5_000, due_h=1), EVENING, T0, "UTC", "now").need_wh == 15_000

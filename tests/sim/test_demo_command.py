@@ -54,6 +54,8 @@ class Live:
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | {"TMPDIR": str(tmp_path)},
+            # Tests in the background of a shell inherit that Ctrl-C is ignored; a person's demo does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
         )
         assert self.process.stderr is not None
         said = ""

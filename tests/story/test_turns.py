@@ -96,3 +96,13 @@ def test_who_would_miss_its_departure_comes_before_who_would_not() -> None:
     late = msgspec.structs.replace(window, need_wh=5_000)
     calm = Yard(msgspec.structs.replace(site, windows=(late,)), {"bay-1": 32, "bay-2": 32}).run(30)
     assert calm.told == {"bay-1": 14_000, "bay-2": 6_000}  # with time to spare, the stated priority holds
+
+
+def test_who_was_paused_stays_off_for_the_minimum_time_though_there_is_room() -> None:
+    yard = Yard(depot(1, limit_ma=20_000, other_max_ma=10_000), {"bay-1": 32}).run(10)
+    yard.run(2, other_a=19)
+    assert yard.told["bay-1"] == 0
+    yard.run(280)
+    assert yard.told["bay-1"] == 0
+    yard.run(30)
+    assert yard.told["bay-1"] == 20_000
