@@ -52,7 +52,7 @@ bench: test-venv
 test-packages:
 	@deploy/need 'make test' gcc=gcc mosquitto=mosquitto mosquitto-clients=mosquitto_pub mbpoll=mbpoll \
 	  chromium=chromium clang-14=clang-14 libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-* \
-	  gcovr=gcovr libmodbus-dev=/usr/share/doc/libmodbus-dev/examples/unit-test-client.c qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
+	  gcovr=gcovr nodejs=node npm=npm libmodbus-dev=/usr/share/doc/libmodbus-dev/examples/unit-test-client.c qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
 	  gcc-arm-linux-gnueabihf=arm-linux-gnueabihf-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h \
 	  libc6-dev-armhf-cross=/usr/arm-linux-gnueabihf/include/stdio.h
 
@@ -77,11 +77,13 @@ lint: test-venv lint-board
 	$(MAKE) --silent -C native lint
 
 # The firmware against the stubs of MicroPython on the RP2040 (in typings: they replace typeshed, so not in the venv).
+# These versions: other ones find other things wrong.
+STUBS := micropython-rp2-rpi_pico-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
 lint-board: test-venv typings/.ready
 	$(BIN)/mypy --config-file board/mypy.ini
 
-typings/.ready:
-	$(BIN)/pip install --quiet --disable-pip-version-check --target typings micropython-rp2-rpi_pico-stubs
+typings/.ready: Makefile | $(VENV)/.test-ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --target typings --upgrade --no-deps $(STUBS)
 	touch $@
 
 clean:

@@ -10,9 +10,9 @@ from edge.cli import CallError
 from edge.shell import boardimage
 from edge.shell.boardimage import BadImage, Image, Manifest, NoLibrary
 from edge.shell.boardusb import Seen, Usb, UsbTrouble
+from edge.shell.firmware import FIRMWARE
 
 KEYS = Path("/etc/depot-edge/board-keys")
-SOURCES = Path(__file__).resolve().parents[2] / "board"
 MACHINES = {"pico": "RP2040"}  # port -> a word of what MicroPython calls the machine
 
 EPILOG = (
@@ -53,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     pack = does.add_parser("pack", help="make a signed image")
     pack.add_argument("--key", required=True, type=Path, metavar="FILE", help="private Ed25519 key in PEM")
     pack.add_argument("--out", required=True, type=Path, metavar="FILE", help="the image to write")
-    pack.add_argument("--firmware", type=Path, default=SOURCES, metavar="DIR", help="the firmware's folder")
+    pack.add_argument("--firmware", type=Path, default=FIRMWARE, metavar="DIR", help="the firmware's folder")
     pack.add_argument("--port", default="pico", help="the hardware: pins_<port>.py (default pico)")
 
 

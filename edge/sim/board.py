@@ -27,10 +27,9 @@ from types import ModuleType
 from typing import Any
 
 from edge.model.site import Board
+from edge.shell.firmware import FIRMWARE
 from edge.sim.depot import CannotSimulate
 from edge.sim.processes import die_with_parent
-
-FIRMWARE = Path(__file__).resolve().parents[2] / "board"
 
 # In a simulated depot nobody has contactors to spare, and people wait: the shortest that the board takes.
 RECLOSE_S, STAGGER_MS = 1, 100
@@ -69,7 +68,7 @@ class BoardTwin:
         runner = FIRMWARE / "host" / "run.py"
         if not runner.is_file():
             raise CannotSimulate(
-                f"board {self.drawn.id}: expected its firmware at {FIRMWARE}: simulate it from the sources"
+                f"board {self.drawn.id}: expected its firmware at {FIRMWARE}: this installation is not whole"
             )
         self._configure()
         self._master, self._slave = os.openpty()
@@ -88,7 +87,7 @@ class BoardTwin:
 
     def _configure(self) -> None:
         """Put the settings of the site file into its flash, as commissioning would."""
-        config, store = _module("config"), _module("store")
+        config, store = firmware_module("config"), firmware_module("store")
         words = config.defaults()
         words[config.UNIT] = self.drawn.at.unit
         words[config.TIMEOUT] = self.drawn.timeout_ms
@@ -177,7 +176,7 @@ class BoardTwin:
             return {"relays": [[m.at_ns, m.relays] for m in self.moved], "beat_ns": self.beat_ns}
 
 
-def _module(name: str) -> ModuleType:
+def firmware_module(name: str) -> ModuleType:
     """Load a file of the firmware without making it importable: its names are short ones."""
     spec = importlib.util.spec_from_file_location(f"_board_{name}", FIRMWARE / f"{name}.py")
     assert spec is not None and spec.loader is not None

@@ -46,9 +46,9 @@ def mutate(dice, frame):
     return frame
 
 
-def fuzz(count, seed, folder):
+def fuzz(count, seed):
     # Feed mutated frames to a whole board that drives pattern 5; return (sent, right CRC again, answered).
-    world = World(folder)
+    world = World()
     board, server = world.board, world.firmware.server
     world.configure((34, 1), (35, 100), (23, 60000))
     for counter in range(1, 4):
@@ -99,17 +99,17 @@ def fuzz(count, seed, folder):
     return count, intact, answered
 
 
-def check_five_thousand_mutated_frames(folder):
-    _, intact, answered = fuzz(5_000, 1, folder)
+def check_five_thousand_mutated_frames():
+    _, intact, answered = fuzz(5_000, 1)
     assert intact > 1_000 and answered > 500
 
 
-def check_vectors_of_the_specification(folder):
+def check_vectors_of_the_specification():
     # CRC: MODBUS over Serial Line V1.02, 6.2.2 (02 07 → 41 12).
     from frame import crc16
 
     assert crc16(bytearray(b"\x02\x07"), 0, 2, 0xFFFF) == 0x1241
-    world = World(folder)
+    world = World()
     assert world.ask([7]) == b"\x87\x01"
     assert world.ask([3, 0, 0, 0, 0]) == b"\x83\x03"
     assert world.ask([3, 0, 0, 0, 126]) == b"\x83\x03"
@@ -128,8 +128,8 @@ def check_vectors_of_the_specification(folder):
     assert world.ask([43, 13, 1, 0]) == b"\xab\x01"
 
 
-def check_the_line_as_it_is(folder):
-    world = World(folder)
+def check_the_line_as_it_is():
+    world = World()
     server = world.firmware.server
     good = bytes([200, 4, 0, 16, 0, 1])
     good += crc_bitwise(good)

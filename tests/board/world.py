@@ -96,7 +96,7 @@ def crc_bitwise(data):
 
 class World:
     # A board of its own; its clock starts at ms.
-    def __init__(self, folder, flash=None, ms=0, cause=1):
+    def __init__(self, flash=None, ms=0, cause=1):
         self.clock = Clock()
         self.clock.ms = ms
         self.clock.us = (ms * 1000) & MASK
@@ -126,7 +126,7 @@ class World:
         self.closed = 2  # inputs whose loop is closed: the emergency stop's
         self.follow = True
         main.Flash = lambda: self.flash
-        self.firmware = main.Firmware(pins_pico, folder)
+        self.firmware = main.Firmware(pins_pico, main.__file__.rsplit("/", 1)[0])
         self.board = self.firmware.board
         self.watchdog = machine.WDT()
         self.moves = 0  # times that a relay's pin changed

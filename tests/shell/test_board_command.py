@@ -26,12 +26,10 @@ from edge.cli import main
 from edge.shell import boardimage
 from edge.shell.boardimage import BadImage
 from edge.shell.boardusb import Usb
+from tests.fakes import micropython
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "board"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "depot-edge-tests"
-NPM = "@micropython/micropython-webassembly-pyscript"
-NPM_VERSION = "1.27.0"
 
 
 @pytest.fixture
@@ -145,14 +143,10 @@ def test_no_board_is_said_in_words(capsys):
 @pytest.fixture
 def usb() -> Iterator[str]:
     """Return the port of a board without firmware."""
-    package = CACHE / f"npm-{NPM_VERSION}" / "node_modules" / NPM
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("npm and node are missing: no MicroPython to flash")
-    if not (package / "micropython.mjs").exists():
-        where = ["npm", "install", "--silent", "--prefix", str(package.parents[2])]
-        done = subprocess.run([*where, f"{NPM}@{NPM_VERSION}"], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"npm cannot install {NPM}: {done.stderr.strip()[-200:]}")
+    try:
+        package = micropython.package()
+    except micropython.Missing as why:
+        pytest.skip(str(why))
     master, slave = os.openpty()
     tty.setraw(slave)
     words = ["node", str(ROOT / "tests/fakes/micropython_usb.mjs"), str(package)]

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from edge.sim.board import FIRMWARE
 from edge.sim.control import ask
 from edge.sim.demosite import make
 
@@ -25,10 +24,6 @@ DEPOT = [sys.executable, "-m", "edge.cli"]
 TIMEOUT_S = 2  # the shortest that the board takes; the law is the same for 10
 SLACK_S = 0.1
 GUARDED = 0b11
-
-pytestmark = pytest.mark.skipif(
-    not (FIRMWARE / "host" / "run.py").is_file(), reason="the board's firmware is not in this installation"
-)
 
 
 class Depot:
