@@ -26,6 +26,7 @@ class Inputs:
         self.debounce_ms = debounce_ms
         self._stops = self._bits(roles, STOP)
         self._limits = self._bits(roles, LIMIT)
+        self._doors = self._bits(roles, DOOR)
         self._resets = self._bits(roles, RESET)
         self._seen = False
         self.reset_pressed = False
@@ -64,3 +65,6 @@ class Inputs:
 
     def limit(self) -> bool:
         return self.active & self._limits != 0
+
+    def door(self) -> bool:
+        return self.active & self._doors != 0

@@ -14,7 +14,7 @@ from board import Board
 
 BUSY = 6
 COILS = 4
-DISCRETE = 16
+DISCRETE = 17
 INPUT_WORDS = 136
 HOLDING = 44
 
@@ -26,6 +26,7 @@ MAP = 1
 _HEARTBEAT = 0
 _ASKED = 1
 _COMMAND = 10
+_IN_FORCE = 60  # input registers that show the settings that hold; the holding ones show the draft
 _KEY = 11
 _TEXTS = 100
 
@@ -93,7 +94,9 @@ class Points(Served):
             return 1 if board.inputs.limit() else 0
         if address == 14:
             return 1 if board.failsafe.state == TRIPPED else 0
-        return 1 if board.faults() else 0
+        if address == 15:
+            return 1 if board.faults() else 0
+        return 1 if board.inputs.door() else 0
 
     def _input(self, address: int) -> int:
         if address >= _TEXTS:
@@ -179,6 +182,8 @@ class Points(Served):
             return min((self.longest_us + 99) // 100, 0xFFFF)
         if address in (55, 56):
             return _half(self.free_bytes, address + 1)
+        if _IN_FORCE <= address < _IN_FORCE + config.KEY:
+            return board.words[address - _IN_FORCE]
         return 0
 
     def _config_crc(self) -> int:
