@@ -87,26 +87,20 @@ class BoardTwin:
 
     def _configure(self) -> None:
         """Put the settings of the site file into its flash, as commissioning would."""
-        config, store = firmware_module("config"), firmware_module("store")
-        words = config.defaults()
-        words[config.UNIT] = self.drawn.at.unit
-        words[config.TIMEOUT] = self.drawn.timeout_ms
-        words[config.FITTED] = words[config.FEEDBACK] = sum(relay.bit for relay in self.drawn.relays)
-        words[config.RECLOSE], words[config.STAGGER] = RECLOSE_S, STAGGER_MS
-        self.flash.mkdir(parents=True, exist_ok=True)
-        flash = self.flash
-
-        class Files:
-            def read(self, name: str) -> bytes:
-                path = flash / name
-                return path.read_bytes() if path.is_file() else b""
-
-            def write(self, name: str, data: bytes) -> None:
-                (flash / name).write_bytes(data)
-
-        kept = store.Store(Files(), "config", _CONFIG_MAGIC, len(words))
-        if not config.lawful(words) or not kept.save(words):
-            raise CannotSimulate(f"board {self.drawn.id}: its firmware does not take these settings: {words}")
+        config = firmware_module("config")
+        used = sum(relay.bit for relay in self.drawn.relays)
+        settings = {
+            config.UNIT: self.drawn.at.unit,
+            config.TIMEOUT: self.drawn.timeout_ms,
+            config.FITTED: used,
+            config.FEEDBACK: used,
+            config.RECLOSE: RECLOSE_S,
+            config.STAGGER: STAGGER_MS,
+        }
+        if not configure(self.flash, settings):
+            raise CannotSimulate(
+                f"board {self.drawn.id}: its firmware does not take these settings: {settings}"
+            )
 
     def _listen(self) -> None:
         process = self._process
@@ -174,6 +168,26 @@ class BoardTwin:
         """Return what its relays did."""
         with self._lock:
             return {"relays": [[m.at_ns, m.relays] for m in self.moved], "beat_ns": self.beat_ns}
+
+
+def configure(flash: Path, settings: dict[int, int]) -> bool:
+    """Store settings, by their place in board/config.py, in a flash; return whether they are lawful."""
+    config, store = firmware_module("config"), firmware_module("store")
+    words = config.defaults()
+    for place, word in settings.items():
+        words[place] = word
+    flash.mkdir(parents=True, exist_ok=True)
+
+    class Files:
+        def read(self, name: str) -> bytes:
+            path = flash / name
+            return path.read_bytes() if path.is_file() else b""
+
+        def write(self, name: str, data: bytes) -> None:
+            (flash / name).write_bytes(data)
+
+    kept = store.Store(Files(), "config", _CONFIG_MAGIC, len(words))
+    return bool(config.lawful(words) and kept.save(words))
 
 
 def firmware_module(name: str) -> ModuleType:

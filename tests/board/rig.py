@@ -13,12 +13,17 @@ import time
 import tty
 from pathlib import Path
 
+from edge.sim.board import configure
+
 RUN = Path(__file__).parents[2] / "board" / "host" / "run.py"
 SAFE, ALLOWED, LIMITED, TRIPPED = range(4)
 
 
 class Bus:
-    """Two terminals whose bytes go to one another, until the cable is cut."""
+    """Two terminals whose bytes go to one another, until the cable is cut.
+
+    heard: what the client sent while it was whole, with the monotonic ns at which it was passed on.
+    """
 
     def __init__(self) -> None:
         self._ends = [pty.openpty(), pty.openpty()]
@@ -27,6 +32,7 @@ class Bus:
             tty.setraw(slave)
         self.client, self.board = (os.ttyname(slave) for _, slave in self._ends)
         self.cut = False
+        self.heard: list[tuple[int, bytes]] = []
         self._over = False
         self._thread = threading.Thread(target=self._carry)
         self._thread.start()
@@ -36,8 +42,11 @@ class Bus:
         while not self._over:
             for fd in select.select(masters, [], [], 0.1)[0]:
                 data = os.read(fd, 4096)
-                if not self.cut:
-                    os.write(masters[1 - masters.index(fd)], data)
+                if self.cut:
+                    continue
+                if fd == masters[0]:
+                    self.heard.append((time.monotonic_ns(), data))
+                os.write(masters[1 - masters.index(fd)], data)
 
     def client_speed(self) -> int:
         return termios.tcgetattr(self._ends[0][0])[5]
@@ -52,9 +61,14 @@ class Bus:
 
 
 class Rig:
-    """A board that runs; `said` is what its relays did, with the time of the process's clock."""
+    """A board that runs; `said` is what its relays did, with the time of the process's clock.
 
-    def __init__(self, flash: Path) -> None:
+    settings: by their place in board/config.py; else as delivered.
+    """
+
+    def __init__(self, flash: Path, settings: "dict[int, int] | None" = None) -> None:
+        if settings:
+            configure(flash, settings)
         self.bus = Bus()
         self.said: list[dict[str, int]] = []
         self.process = subprocess.Popen(
