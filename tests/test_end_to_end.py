@@ -17,7 +17,7 @@ import pytest
 from drivers import library
 from edge.core.controller import Controller
 from edge.model.flow import Event, Identified, Lost, Noted, Reading, SetCurrent, Tick
-from edge.model.site import Address, Charger, Line, Meter, Node, Site
+from edge.model.site import Address, Board, Charger, Line, Meter, Node, Site
 from edge.shell import buses
 from edge.shell.clock import Clock
 from edge.shell.sitefile import load
@@ -111,7 +111,7 @@ def test_the_drivers_read_the_twin_as_it_is(site: Site) -> None:
         meter.import_wh = [1_000_000.0, 2_000_000.0, 3_000_000.0]
     asyncio.run(wired.run(6))
     found = {e.device for e in wired.events if isinstance(e, Identified)}
-    assert found == {d.id for d in (*site.meters, *site.chargers)}
+    assert found == {d.id for d in (*site.meters, *site.chargers, *site.boards)}
     assert [e for e in wired.events if isinstance(e, Lost)] == []
     for meter in wired.depot.meters.values():
         seen, shown = wired.latest(meter.id).values, meter.shown
@@ -144,7 +144,7 @@ def test_the_core_on_real_wires_breaks_nothing(site: Site) -> None:
 def every_family(folder: Path) -> Site:
     """Draw a site with one device of every family, each on a host or line of its own."""
     nodes = [Node("main", None, (200_000,) * 3, other_max_ma=(60_000,) * 3)]
-    meters, chargers, lines = [], [], []
+    meters, chargers, boards, lines = [], [], [], []
     ports = iter(free_ports(len(library.names())))
     for n, name in enumerate(library.names()):
         table = library.load(name)
@@ -157,9 +157,14 @@ def every_family(folder: Path) -> Site:
         if table.kind == "meter":
             nodes.append(Node(f"node-{n}", "main", (63_000,) * 3, other_max_ma=(10_000,) * 3, meter=name))
             meters.append(Meter(name, name, at))
+        elif table.kind == "board":
+            boards.append(Board(name, name, at))
         else:
             chargers.append(Charger(name, "main", name, at, max_ma=16_000))
-    return Site("all", "all", "UTC", tuple(nodes), tuple(meters), tuple(chargers), tuple(lines))
+    return Site(
+        "all", "all", "UTC", tuple(nodes), tuple(meters), tuple(chargers),
+        boards=tuple(boards), lines=tuple(lines),
+    )  # fmt: skip
 
 
 def test_every_family_is_recognised_and_read_on_real_wires(tmp_path: Path) -> None:

@@ -225,7 +225,6 @@ class Site(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...]
     meters: tuple[Meter, ...] = ()
     chargers: tuple[Charger, ...] = ()
-    boards: tuple[Board, ...] = ()
     lines: tuple[Line, ...] = ()
     windows: tuple[Window, ...] = ()
     voltage_v: int = 230
@@ -235,6 +234,7 @@ class Site(msgspec.Struct, frozen=True):
     network: Network | None = None
     policy: Policy = Policy()
     without_window: Literal["now", "never"] = "now"
+    boards: tuple[Board, ...] = ()
 
     def path(self, node_id: str) -> tuple[str, ...]:
         """Return the node and everything that feeds it, up to the site."""

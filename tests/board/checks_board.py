@@ -51,7 +51,28 @@ def check_closings_are_staggered_and_openings_are_not():
     assert world.relays == 0, "none closes before it has been open for a second"
 
 
-def check_silence_opens_within_the_timeout():
+def check_silence_opens_within_the_timeout_that_is_set():
+    # As delivered (10 s), and at both ends of what it takes.
+    for timeout_ms in (2000, 10_000, 60_000):
+        world = quick((23, timeout_ms))
+        assert world.words(4, 63, 1) == [timeout_ms]
+        bring_up(world)
+        world.beat(90, 15)
+        world.run(timeout_ms - 100, 10)
+        passed = 10 + timeout_ms - 100
+        assert world.relays == 15
+        while world.relays:
+            world.step()
+            passed += 1
+            assert passed < timeout_ms + 100
+        assert timeout_ms <= passed <= timeout_ms + 12, passed
+    delivered = World()
+    assert delivered.words(4, 63, 1) == [10_000]
+    assert delivered.write(11, 0x4445, 0x5054) == 0
+    assert delivered.write(23, 1999) == 3 and delivered.write(23, 60_001) == 3
+
+
+def check_silence_opens_across_the_wrap_of_the_ticks():
     for start in (0, WRAP - 5_000, WRAP - 4_600, WRAP // 2 - 4_500):  # across both edges of the ticks
         world = quick(ms=start)
         bring_up(world)

@@ -1,11 +1,15 @@
 """Every check_* of checks_*.py under CPython; test_micropython.py runs the same under MicroPython."""
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+# Instructions of CPython in a loop: 26 000 of them are some 23 ms on an RP2040 (board/README.md).
+IDLE_LOOP, LONGEST_LOOP = 2_000, 30_000
 
 HERE = Path(__file__).parent
 CHECKS = [
@@ -22,3 +26,16 @@ def test_the_board(module: str, check: str) -> None:
         [sys.executable, str(HERE / "each.py"), module, check], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout.split()) == (0, [check]), done.stderr
+
+
+def test_no_request_makes_a_loop_long() -> None:
+    """What a loop does is bounded, whatever comes in: counted, so that a slow machine does not matter."""
+    code = "import loops; loops.TIMES = 3; print(dict(loops.costs(loops.instructions)))"
+    paths = [str(HERE), str(HERE.parents[1] / "board"), str(HERE.parents[1] / "board" / "host")]
+    said = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {paths}; {code}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    cost = ast.literal_eval(said.stdout)
+    assert cost["nothing on the line"] < IDLE_LOOP
+    assert 10_000 < max(cost.values()) < LONGEST_LOOP, cost
