@@ -11,6 +11,7 @@ from edge.core.calendar import Calendar
 from edge.core.diary import Diary
 from edge.core.grid import Other, OtherLoad
 from edge.core.limits import Cap
+from edge.core.load import Load, SiteNow
 from edge.core.state import State
 from edge.core.turns import Turns
 from edge.model.flow import (
@@ -18,6 +19,7 @@ from edge.model.flow import (
     AnyEvent,
     Audit,
     Identified,
+    Keep,
     Link,
     Lost,
     Noted,
@@ -48,6 +50,7 @@ class Controller:
         self._calendar = Calendar(site, tariff)
         self._diary = Diary(site)
         self._turns = Turns(site)
+        self._load = Load()
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
         self._operator: dict[str, OperatorLimit] = {}
 
@@ -77,6 +80,7 @@ class Controller:
             case Link():
                 return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
             case Restored():
+                self._load.restored(event)
                 return [*self._calendar.restored(event), *self._diary.restored(event)]
         return []
 
@@ -106,8 +110,16 @@ class Controller:
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar
         )
         commands += self._diary.step(tick, self._state, record)
+        blocks = self._load.step(tick, self._site_now(root), self._diary.sessions())
+        commands += [Keep(block) for block in blocks]
         commands.append(Noted(record))
         return commands
+
+    def _site_now(self, root: Other) -> SiteNow:
+        """Return what the main meter says, as far as it is known now."""
+        meter = self._state.meters.get(self.site.nodes[0].meter)
+        known = root.known and meter is not None
+        return SiteNow(root.power_w if known else None, meter.counter_wh if known and meter else None)
 
     def _wants(self, tick: Tick, others: dict[str, Other]) -> dict[str, asks.Want]:
         """Return what every vehicle could use; a charger that is silent wants nothing that we can give."""

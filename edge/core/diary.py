@@ -44,6 +44,11 @@ class Diary:
         session = sessions.current(self._sessions, charger)
         return session.start_wall_ms if session else None
 
+    def sessions(self) -> list[Session]:
+        """Return the sessions of the vehicles that are there."""
+        there = (sessions.current(self._sessions, charger.id) for charger in self._site.chargers)
+        return [session for session in there if session is not None]
+
     def step(self, tick: Tick, state: State, record: TickRecord) -> list[AnyCommand]:
         """Return the rows that a tick adds."""
         seen = self._observed(state, record)

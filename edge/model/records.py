@@ -105,7 +105,33 @@ class Compliance(Kept, frozen=True):
     measured_ms: int = 0
 
 
-AnyKept = Session | PortInterval | Decision | EventStep | Compliance
+class LoadBlock(Kept, frozen=True):
+    """A quarter of an hour of the site by its main meter: what bills, peaks and baselines count.
+
+    start_wall_ms: a whole quarter of UTC, and so of every time zone in use.  import_wh, export_wh: the
+    meter's power over time; charging_wh: of it into vehicles.  measured_ms: for how long of it the meter
+    was known; the rest is in no figure.  counter_wh: the meter's import counter at the end, where it has
+    one: what flowed while the gateway was off is not lost to the month's sum.
+    """
+
+    start_wall_ms: int
+    import_wh: int
+    export_wh: int = 0
+    charging_wh: int = 0
+    measured_ms: int = 0
+    counter_wh: int | None = None
+
+
+class ChargeBlock(Kept, frozen=True):
+    """What a session got in a quarter of an hour: the vehicle's part of a LoadBlock."""
+
+    session_id: str
+    start_wall_ms: int
+    charger: str
+    energy_wh: int
+
+
+AnyKept = Session | PortInterval | Decision | EventStep | Compliance | LoadBlock | ChargeBlock
 
 
 class NodeNow(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ Rule 2: a row under a known key replaces it; a message under a known key is the 
 Rule 3: what others may have been told of is on the disk a second later.  Decisions, the progress of a
         session and acknowledgements wait up to WAIT_MS, and a heartbeat is written every HEARTBEAT_MS:
         every second, they would wear out an SD card.  A power cut may take that much of them.
-Rule 4: decisions, audit lines and acknowledged messages are pruned; sessions and outages never.
+Rule 4: decisions, load, audit lines and acknowledged messages are pruned; sessions and outages never.
 """
 
 import sqlite3
@@ -36,9 +36,18 @@ import msgspec
 
 from edge.model.flow import Restored
 from edge.model.openadr import OpenAdrEvent
-from edge.model.records import Compliance, Decision, EventStep, Kept, PortInterval, Session
+from edge.model.records import (
+    ChargeBlock,
+    Compliance,
+    Decision,
+    EventStep,
+    Kept,
+    LoadBlock,
+    PortInterval,
+    Session,
+)
 from edge.model.site import Window
-from edge.model.units import DAY_MS, MINUTE_MS
+from edge.model.units import DAY_MS, MINUTE_MS, QUARTER_MS
 from edge.shell import storetables
 from edge.shell.storefile import MEMORY, StoreDamaged, StoreTrouble, connect, set_aside, told
 from edge.shell.storelookups import Lookups
@@ -59,6 +68,8 @@ DECISIONS_KEPT_MS = 30 * DAY_MS
 DECISIONS_KEPT = 500_000
 MESSAGES_KEPT_MS = 30 * DAY_MS
 AUDIT_KEPT_MS = 400 * DAY_MS
+# A year and the month before it: annual peaks and ratchets look back a year.
+LOAD_KEPT_MS = 400 * DAY_MS
 
 # While the disk refuses, this much waits in memory; then decisions and audit lines go, oldest first.
 BUFFER_MAX = 20_000
@@ -95,10 +106,10 @@ def monotonic_ms() -> int:
 
 
 def _may_wait(row: Kept) -> bool:
-    """Whether nobody has been told of a row: a decision, or how far a session has come."""
+    """Whether nobody has been told of a row: a decision, a block, or how far a session has come."""
     if isinstance(row, Session):
         return row.end_wall_ms is None and row.duration_ms > 0
-    return isinstance(row, Decision)
+    return isinstance(row, Decision | LoadBlock | ChargeBlock)
 
 
 Pending = dict[tuple[Any, ...], tuple[str, Params]]
@@ -173,16 +184,21 @@ class Store(Lookups):
 
     # --- starting -----------------------------------------------------------------------------------
 
-    def restore(self, at_ms: int, wall_ms: int) -> Restored:
+    def restore(self, at_ms: int, wall_ms: int, load_from_wall_ms: int | None = None) -> Restored:
         """Return the first event for the core: what was going on when the gateway was last running.
 
-        kept: sessions and port intervals without an end, and all rows of the events still known.
+        kept: sessions and port intervals without an end, all rows of the events still known, and the
+        site's load from load_from_wall_ms on (None: of this quarter of an hour).
         """
+        this_quarter = wall_ms // QUARTER_MS * QUARTER_MS
         kept: list[Kept] = [*self._rows(Session, "WHERE end_wall_ms IS NULL")]
         kept += self._rows(PortInterval, "WHERE end_wall_ms IS NULL")
         for event_id in self._events:
             kept += self._rows(EventStep, "WHERE event_id = ? ORDER BY wall_ms", event_id)
             kept += self._rows(Compliance, "WHERE event_id = ? ORDER BY start_wall_ms", event_id)
+        load_from = this_quarter if load_from_wall_ms is None else min(load_from_wall_ms, this_quarter)
+        kept += self.load(load_from, this_quarter + QUARTER_MS)
+        kept += self.charged(this_quarter, this_quarter + QUARTER_MS)
         return Restored(
             at_ms=at_ms,
             wall_ms=wall_ms,
@@ -345,7 +361,7 @@ class Store(Lookups):
         return beat_wall_ms is not None and (kept is None or abs(beat_wall_ms - kept) >= HEARTBEAT_MS)
 
     def prune(self, wall_ms: int) -> None:
-        """Delete what is old and may go: decisions, audit lines, acknowledged messages."""
+        """Delete what is old and may go: decisions, load, audit lines, acknowledged messages."""
         with self._writing, told(self.path, "be pruned"):
             self._writer.execute("DELETE FROM decision WHERE wall_ms < ?", (wall_ms - DECISIONS_KEPT_MS,))
             self._writer.execute(
@@ -354,6 +370,9 @@ class Store(Lookups):
                 (DECISIONS_KEPT,),
             )
             self._writer.execute("DELETE FROM audit WHERE wall_ms < ?", (wall_ms - AUDIT_KEPT_MS,))
+            for table in ("load_block", "charge_block"):
+                sql = f"DELETE FROM {table} WHERE start_wall_ms < ?"
+                self._writer.execute(sql, (wall_ms - LOAD_KEPT_MS,))
             self._writer.execute("DELETE FROM outbox WHERE done_wall_ms < ?", (wall_ms - MESSAGES_KEPT_MS,))
 
     # --- outbox -------------------------------------------------------------------------------------

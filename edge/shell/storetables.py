@@ -5,8 +5,8 @@ added as a column when the file is opened; older rows then have the struct's def
 Rule 2: everything else that changes is a script in MIGRATIONS, run once, in one transaction.
 Rule 3: a file of a newer version is not touched.
 
-Rows are updated in place (upsert), and decisions are appended at the end of their tree: what is written
-together lies together, because an SD card wears by pages, not by rows.
+Rows are updated in place (upsert), and decisions and load are appended at the end of their tree: what is
+written together lies together, because an SD card wears by pages, not by rows.
 """
 
 import sqlite3
@@ -14,7 +14,16 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from edge.model.records import Compliance, Decision, EventStep, Kept, PortInterval, Session
+from edge.model.records import (
+    ChargeBlock,
+    Compliance,
+    Decision,
+    EventStep,
+    Kept,
+    LoadBlock,
+    PortInterval,
+    Session,
+)
 
 # The version of FIXED and of the keys in KEPT.  Raise it together with a script in MIGRATIONS.
 VERSION = 1
@@ -46,6 +55,8 @@ KEPT: dict[type[Kept], KeptTable] = {
     Decision: KeptTable("decision", ("wall_ms", "charger")),
     EventStep: KeptTable("event_step", ("event_id", "wall_ms", "step")),
     Compliance: KeptTable("compliance", ("event_id", "interval_id", "start_wall_ms")),
+    LoadBlock: KeptTable("load_block", ("start_wall_ms",)),
+    ChargeBlock: KeptTable("charge_block", ("start_wall_ms", "session_id")),
 }
 
 # Tables whose rows are not Kept structs.  outbox: done_wall_ms is NULL until somebody has acknowledged;
@@ -130,7 +141,7 @@ def _table(connection: sqlite3.Connection, kind: type[Kept], table: KeptTable) -
         missing = [name for name in columns(kind) if name not in there]
         added = "".join(f"ALTER TABLE {table.name} ADD COLUMN {name};" for name in missing)
         return added + table.extra
-    appended = " WITHOUT ROWID" if kind is Decision else ""
+    appended = " WITHOUT ROWID" if kind in (Decision, LoadBlock, ChargeBlock) else ""
     body = ", ".join([*columns(kind), f"PRIMARY KEY ({', '.join(table.key)})"])
     return f"CREATE TABLE {table.name} ({body}){appended};" + table.extra
 

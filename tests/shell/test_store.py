@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.model.openadr import Interval, OpenAdrEvent, Payload
-from edge.model.records import Compliance, Decision, EventStep, PortInterval, Session
+from edge.model.records import (
+    ChargeBlock,
+    Compliance,
+    Decision,
+    EventStep,
+    LoadBlock,
+    PortInterval,
+    Session,
+)
 from edge.model.site import Window
 from edge.model.units import DAY_MS
 from edge.shell import store as store_module
@@ -75,6 +83,8 @@ def test_every_kind_of_row_comes_back_as_it_was(store, path):
         EventStep("e1", NOW, "received", "CREATE"),
         Compliance("e1", "p1", "peak", 0, NOW, NOW + 900_000, "IMPORT_CAPACITY_LIMIT", 40_000, 39_000,
                    39_900, 9_750, None),
+        LoadBlock(NOW, 25_000, 10, 20_000, 900_000, 7_000_000),
+        ChargeBlock("s1", NOW, "bay-1", 20_000),
     ]  # fmt: skip
     for row in rows:
         store.keep(row)
@@ -82,7 +92,8 @@ def test_every_kind_of_row_comes_back_as_it_was(store, path):
     again = after_power_loss(path)
     found = [
         *again.sessions(0, NOW * 2), *again.port_intervals(0, NOW * 2), *again.decisions("bay-1", NOW + 9),
-        *again.event_steps("e1"), *again.compliance(0, NOW * 2),
+        *again.event_steps("e1"), *again.compliance(0, NOW * 2), *again.load(NOW, NOW + 1),
+        *again.charged(NOW, NOW + 1),
     ]  # fmt: skip
     assert found == rows
 
@@ -277,6 +288,11 @@ def test_pruning_takes_decisions_and_audit_lines_and_never_sessions_or_outages(s
     store.commit(all_of_it=True)
     store.prune(NOW + 40 * DAY_MS)
     assert [d.wall_ms for d in store.decisions("bay-1", NOW * 2, 9)] == [NOW + 20 * DAY_MS]
+    store.keep(LoadBlock(NOW, 1))
+    store.keep(LoadBlock(NOW + 20 * DAY_MS, 1))
+    store.commit(all_of_it=True)
+    store.prune(NOW + 401 * DAY_MS)
+    assert [row.start_wall_ms for row in store.load(0, NOW * 2)] == [NOW + 20 * DAY_MS]
     store.prune(NOW + 4000 * DAY_MS)
     assert store.audit_lines() == []
     assert len(store.sessions(0, NOW * 2)) == len(store.port_intervals(0, NOW * 2)) == 1
