@@ -6,6 +6,8 @@ Rule 3: nothing here asks a clock, a network, a disk or a random number: the sam
         commands (I6).
 """
 
+from typing import Literal
+
 from edge.core import asks, guard, limits, view
 from edge.core.calendar import Calendar
 from edge.core.diary import Diary
@@ -110,10 +112,15 @@ class Controller:
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar
         )
         commands += self._diary.step(tick, self._state, record)
-        blocks = self._load.step(tick, self._site_now(root), self._diary.sessions())
-        commands += [Keep(block) for block in blocks]
+        commands += self._quarter(tick, root)
         commands.append(Noted(record))
         return commands
+
+    def _quarter(self, tick: Tick, root: Other) -> list[AnyCommand]:
+        """Return the rows of the quarter; when it is over the network is told, the site's row last."""
+        rows = self._load.step(tick, self._site_now(root), self._diary.sessions())
+        told: Literal["", "network"] = "network" if self._load.finished else ""
+        return [Keep(row, tell=told) for row in (*rows[1:], *rows[:1])]
 
     def _site_now(self, root: Other) -> SiteNow:
         """Return what the main meter says, as far as it is known now."""

@@ -46,6 +46,7 @@ from edge.shell.recorder import Recorder
 from edge.shell.statedir import CONTROL_SOCKET, STORE
 from edge.shell.store import open_store
 from edge.shell.storefile import StoreTrouble
+from edge.shell.storeoutbox import Gone
 
 log = logging.getLogger("edge.daemon")
 
@@ -190,7 +191,7 @@ class Daemon:
             try:
                 if self.clock.wall_trusted():
                     self.store.heartbeat(self.clock.wall_ms())
-                await asyncio.to_thread(self._commit)
+                gone = await asyncio.to_thread(self._commit)
                 self._said("")
             except StoreTrouble as error:
                 self.links.untaken(taken)
@@ -198,15 +199,18 @@ class Daemon:
                 continue
             for done in taken:
                 done()
+            self.links.gone(gone, "too much waited: the oldest telemetry went")
             self.links.committed()
 
-    def _commit(self) -> None:
+    def _commit(self) -> list[Gone]:
+        """Commit, and prune once a day.  Returns the messages that were given up by that."""
         self.store.commit()
         now_ms = self.clock.now_ms()
         due = now_ms - self._pruned_ms >= DAY_MS or not self._pruned_ms
-        if due and self.clock.wall_trusted():  # by a wrong clock, everything may look old
-            self._pruned_ms = now_ms
-            self.store.prune(self.clock.wall_ms())
+        if not due or not self.clock.wall_trusted():  # by a wrong clock, everything may look old
+            return []
+        self._pruned_ms = now_ms
+        return self.store.prune(self.clock.wall_ms())
 
     def _said(self, trouble: str) -> None:
         if trouble != self._trouble:

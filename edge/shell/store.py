@@ -23,6 +23,7 @@ Rule 3: what others may have been told of is on the disk a second later.  Decisi
         session and acknowledgements wait up to WAIT_MS, and a heartbeat is written every HEARTBEAT_MS:
         every second, they would wear out an SD card.  A power cut may take that much of them.
 Rule 4: decisions, load, audit lines and acknowledged messages are pruned; sessions and outages never.
+        Messages that were not acknowledged and are no telemetry stay, too (storeoutbox.py).
 """
 
 import sqlite3
@@ -30,7 +31,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -50,10 +51,8 @@ from edge.model.site import Window
 from edge.model.units import DAY_MS, MINUTE_MS, QUARTER_MS
 from edge.shell import storetables
 from edge.shell.storefile import MEMORY, StoreDamaged, StoreTrouble, connect, set_aside, told
-from edge.shell.storelookups import Lookups
+from edge.shell.storeoutbox import LINKS, Gone, Message, OutboxTable, Pending, shorten
 from edge.shell.storetables import Params, key_of, put_row
-
-Link = Literal["utility", "network"]
 
 # Measured with 50 busy chargers (depot bench store): committing everything every second writes 780 MB a day,
 # and an SD card wears out by that; with this, 39 MB.
@@ -79,27 +78,6 @@ _MAY_BE_DROPPED = ("decision", "audit")
 _UNFIT = (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 
 
-class Message(msgspec.Struct, frozen=True):
-    """What goes to a broker.  key: tells the message from all others; sending it twice is once."""
-
-    link: Link
-    topic: str
-    payload: bytes
-    key: str
-    made_wall_ms: int = 0
-
-
-class OutboxRow(msgspec.Struct, frozen=True):
-    """A message with its number.  seq: 1, 2, 3 … per link, without gaps, never given twice."""
-
-    seq: int
-    link: str
-    topic: str
-    payload: bytes
-    key: str
-    made_wall_ms: int = 0
-
-
 def monotonic_ms() -> int:
     """Return the monotonic clock."""
     return time.monotonic_ns() // 1_000_000
@@ -110,9 +88,6 @@ def _may_wait(row: Kept) -> bool:
     if isinstance(row, Session):
         return row.end_wall_ms is None and row.duration_ms > 0
     return isinstance(row, Decision | LoadBlock | ChargeBlock)
-
-
-Pending = dict[tuple[Any, ...], tuple[str, Params]]
 
 
 def open_store(path: Path | str, boot_id: str) -> tuple["Store", list[str]]:
@@ -135,7 +110,7 @@ def open_store(path: Path | str, boot_id: str) -> tuple["Store", list[str]]:
     return Store(MEMORY, boot_id), notes
 
 
-class Store(Lookups):
+class Store(OutboxTable):
     """The file.  boot_id: of this run of the machine, kept with the heartbeat."""
 
     def __init__(
@@ -360,47 +335,18 @@ class Store(Lookups):
         kept = self._beat_kept_wall_ms
         return beat_wall_ms is not None and (kept is None or abs(beat_wall_ms - kept) >= HEARTBEAT_MS)
 
-    def prune(self, wall_ms: int) -> None:
-        """Delete what is old and may go: decisions, load, audit lines, acknowledged messages."""
+    def prune(self, wall_ms: int) -> list[Gone]:
+        """Delete what is old and may go, and what is too much.  Returns what was given up unsent."""
         with self._writing, told(self.path, "be pruned"):
-            self._writer.execute("DELETE FROM decision WHERE wall_ms < ?", (wall_ms - DECISIONS_KEPT_MS,))
-            self._writer.execute(
+            run = self._writer.execute
+            run("DELETE FROM decision WHERE wall_ms < ?", (wall_ms - DECISIONS_KEPT_MS,))
+            run(
                 "DELETE FROM decision WHERE wall_ms < "
                 "(SELECT wall_ms FROM decision ORDER BY wall_ms DESC LIMIT 1 OFFSET ?)",
                 (DECISIONS_KEPT,),
             )
-            self._writer.execute("DELETE FROM audit WHERE wall_ms < ?", (wall_ms - AUDIT_KEPT_MS,))
+            run("DELETE FROM audit WHERE wall_ms < ?", (wall_ms - AUDIT_KEPT_MS,))
             for table in ("load_block", "charge_block"):
-                sql = f"DELETE FROM {table} WHERE start_wall_ms < ?"
-                self._writer.execute(sql, (wall_ms - LOAD_KEPT_MS,))
-            self._writer.execute("DELETE FROM outbox WHERE done_wall_ms < ?", (wall_ms - MESSAGES_KEPT_MS,))
-
-    # --- outbox -------------------------------------------------------------------------------------
-
-    def outbox_pending(self, link: Link, limit: int) -> list[OutboxRow]:
-        """Return the oldest messages that nobody has acknowledged yet, in order.  Only committed ones."""
-        with self._lock:
-            done = {seq for of, seq in self._done if of == link}
-        where = "WHERE link = ? AND done_wall_ms IS NULL ORDER BY seq LIMIT ?"
-        return [row for row in self._messages(where, link, limit + len(done)) if row.seq not in done][:limit]
-
-    def outbox_range(self, link: Link, first: int, last: int) -> list[OutboxRow]:
-        """Return the messages from one number to another, acknowledged or not: for sending them again."""
-        return self._messages("WHERE link = ? AND seq BETWEEN ? AND ? ORDER BY seq", link, first, last)
-
-    def outbox_done(self, link: Link, seqs: list[int], wall_ms: int = 0) -> None:
-        """Say that messages were acknowledged.  They stay for outbox_range until they are pruned."""
-        sql = "UPDATE outbox SET done_wall_ms = ? WHERE link = ? AND seq = ?"
-        with self._lock:
-            for seq in seqs:
-                self._done.add((link, seq))
-                self._put(("done", link, seq), sql, (wall_ms, link, seq), may_wait=True)
-
-    def outbox_waiting(self, link: Link) -> int:
-        """Return how many messages nobody has acknowledged yet."""
-        sql = "SELECT COUNT(*) FROM outbox WHERE link = ? AND done_wall_ms IS NULL"
-        return int(self._read(sql, link)[0][0])
-
-    def _messages(self, where: str, *params: Any) -> list[OutboxRow]:
-        sql = f"SELECT seq, link, topic, payload, key, made_wall_ms FROM outbox {where}"
-        return [OutboxRow(*row) for row in self._read(sql, *params)]
+                run(f"DELETE FROM {table} WHERE start_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
+            run("DELETE FROM outbox WHERE done_wall_ms < ?", (wall_ms - MESSAGES_KEPT_MS,))
+            return [gone for link in LINKS for gone in shorten(self._writer, link)]

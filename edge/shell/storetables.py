@@ -60,7 +60,8 @@ KEPT: dict[type[Kept], KeptTable] = {
 }
 
 # Tables whose rows are not Kept structs.  outbox: done_wall_ms is NULL until somebody has acknowledged;
-# outbox_seq outlives the rows, so that a number is never given twice.
+# outbox_seq outlives the rows, so that a number is never given twice.  lane: messages of one lane go one
+# after the other; telemetry: may be given up when there is too much.  meta "stream" names the file's numbers.
 FIXED = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS window (id TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
@@ -73,6 +74,7 @@ CREATE TABLE IF NOT EXISTS audit (
 CREATE TABLE IF NOT EXISTS outbox (
     link TEXT NOT NULL, seq INTEGER NOT NULL, key TEXT NOT NULL, topic TEXT NOT NULL,
     payload BLOB NOT NULL, made_wall_ms INTEGER NOT NULL, done_wall_ms INTEGER,
+    lane TEXT NOT NULL DEFAULT '', telemetry INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (link, seq)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS outbox_key ON outbox(link, key);
@@ -81,12 +83,16 @@ CREATE TABLE IF NOT EXISTS outbox_seq (link TEXT PRIMARY KEY, last INTEGER NOT N
 CREATE TRIGGER IF NOT EXISTS outbox_count AFTER INSERT ON outbox BEGIN
     INSERT INTO outbox_seq VALUES (new.link, new.seq) ON CONFLICT (link) DO UPDATE SET last = new.seq;
 END;
+INSERT OR IGNORE INTO meta VALUES ('stream', lower(hex(randomblob(6))));
 """
 
+# Columns of the outbox that files of earlier releases lack.
+OUTBOX_LATER = {"lane": "TEXT NOT NULL DEFAULT ''", "telemetry": "INTEGER NOT NULL DEFAULT 0"}
+
 PUT_MESSAGE = """
-INSERT INTO outbox (link, seq, key, topic, payload, made_wall_ms)
+INSERT INTO outbox (link, seq, key, topic, payload, made_wall_ms, lane, telemetry)
 SELECT :link, COALESCE((SELECT last FROM outbox_seq WHERE link = :link), 0) + 1,
-       :key, :topic, :payload, :made_wall_ms
+       :key, :topic, :payload, :made_wall_ms, :lane, :telemetry
 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE link = :link AND key = :key)
 """
 
@@ -129,6 +135,9 @@ def prepare(connection: sqlite3.Connection) -> None:
     script = "BEGIN IMMEDIATE;" + FIXED
     if version:
         script += "".join(MIGRATIONS[step] for step in range(version, VERSION))
+    there = {row[1] for row in connection.execute("PRAGMA table_info(outbox)")}
+    for name, column in OUTBOX_LATER.items() if there else ():
+        script += "" if name in there else f"ALTER TABLE outbox ADD COLUMN {name} {column};"
     for kind, table in KEPT.items():
         script += _table(connection, kind, table)
     connection.executescript(script + f"PRAGMA user_version = {VERSION}; COMMIT;")

@@ -21,8 +21,9 @@ from edge.model.records import (
 from edge.model.site import Window
 from edge.model.units import DAY_MS
 from edge.shell import store as store_module
-from edge.shell.store import WAIT_MS, Message, Store, open_store
+from edge.shell.store import WAIT_MS, Store, open_store
 from edge.shell.storefile import StoreDamaged, StoreTrouble
+from edge.shell.storeoutbox import Message
 
 NOW = 1_780_000_000_000
 

@@ -25,7 +25,8 @@ MOST_CUTS = 60  # a busy machine may need more until the writer has got somewher
 WRITER = """
 import sys
 from edge.model.records import Session
-from edge.shell.store import Message, Store
+from edge.shell.store import Store
+from edge.shell.storeoutbox import Message
 
 store, n = Store(sys.argv[1], "boot"), 0
 while True:
