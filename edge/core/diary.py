@@ -55,7 +55,11 @@ class Diary:
         clock = (tick.at_ms, tick.wall_ms, tick.wall_trusted)
         self._sessions, session_rows = sessions.step(self._sessions, seen, *clock)
         self._ports, port_rows = ports.step(
-            self._ports, seen, *clock, power_lost=self._power_lost(state, tick.at_ms)
+            self._ports,
+            seen,
+            *clock,
+            power_lost=self._power_lost(state, tick.at_ms),
+            policy=self._site.port_policy,
         )
         return [*_kept(session_rows), *_kept(port_rows), *self._decisions.step(record)]
 
@@ -69,6 +73,7 @@ class Diary:
                     known.values,
                     online=now.online and "state" in known.values,  # recognised is not yet asked
                     curtailed=now.granted_ma < charger.max_ma,
+                    offered=now.granted_ma > 0,
                     why=known.lost_why,
                     voltage_v=self._site.voltage_v,
                 )

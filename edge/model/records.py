@@ -22,6 +22,12 @@ class Session(Kept, frozen=True):
     counter_wh: that counter when the row was kept: what flows while the gateway is off is not lost.
     charging_ms: power flowed.  starts: how often it began to.  power_w_max: the highest that was read.
     end_reason: "unplugged", "lost", "gateway off"; OCPI and EV-ChART words are made in edge/report.
+    error: every error that was shown, in that order, separated by commas; MREC codes where known.
+    vehicle, driver: pseudonyms (shell/pseudonyms.py), never what the charger has read.
+    offered_ms: current was offered.  failed_starts: how often none was taken that was asked for.
+    first_power_ms, last_power_ms: after the start, None where power never flowed.
+    stop: how the last charging ended: "vehicle", "paused", "fault", "unplugged", "lost", "gateway off".
+    soc_start_pm, soc_end_pm: state of charge in thousandths, as first and last read.
     """
 
     id: str
@@ -38,6 +44,15 @@ class Session(Kept, frozen=True):
     error: str = ""
     vehicle: str = ""
     counter_wh: int | None = None
+    port: str = ""
+    driver: str = ""
+    offered_ms: int = 0
+    failed_starts: int = 0
+    first_power_ms: int | None = None
+    last_power_ms: int | None = None
+    stop: str = ""
+    soc_start_pm: int | None = None
+    soc_end_pm: int | None = None
 
 
 class PortInterval(Kept, frozen=True):

@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from edge.model.portpolicy import PortPolicy
 from edge.model.units import IEC_61851_MIN_MA, PHASES, Triple
 
 Days = tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
@@ -180,6 +181,7 @@ class Site(msgspec.Struct, frozen=True):
 
     voltage_v: nominal, line to neutral.  tariff: path of a URDB file, "" for none.
     without_window: what a vehicle without a charge window gets: "now", or nothing.
+    port_policy: what of a port counts as up and down.
     """
 
     id: str
@@ -197,6 +199,7 @@ class Site(msgspec.Struct, frozen=True):
     network: Network | None = None
     policy: Policy = Policy()
     without_window: Literal["now", "never"] = "now"
+    port_policy: PortPolicy = PortPolicy()
 
     def path(self, node_id: str) -> tuple[str, ...]:
         """Return the node and everything that feeds it, up to the site."""

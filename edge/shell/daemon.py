@@ -42,8 +42,9 @@ from edge.shell import buses, control
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
 from edge.shell.links import Links
+from edge.shell.pseudonyms import Pseudonyms
 from edge.shell.recorder import Recorder
-from edge.shell.statedir import CONTROL_SOCKET, STORE
+from edge.shell.statedir import CONTROL_SOCKET, PSEUDONYM_KEY, STORE
 from edge.shell.store import open_store
 from edge.shell.storefile import StoreTrouble
 from edge.shell.storeoutbox import Gone
@@ -84,7 +85,9 @@ class Daemon:
         self.recorder = Recorder(state / "recordings")
         self.desk = Desk(site, self.store, self.say, now_ms=self.clock.now_ms, wall_ms=self.clock.wall_ms)
         self.links = Links(site, self.store, self.say, self.run_id, self.clock)
-        self._masters = buses.build(site, self.say, self.clock)
+        names = Pseudonyms(state / PSEUDONYM_KEY)
+        self._notes += [names.trouble] if names.trouble else []
+        self._masters = buses.build(site, names.hiding(self.say), self.clock)
         self._master_of = {name: master for master in self._masters for name in master.members}
         self._inbox: asyncio.Queue[AnyEvent] = asyncio.Queue()
         self._spoken = asyncio.Event()

@@ -18,7 +18,7 @@ from edge.core import fallback
 from edge.core.fallback import NodeProof
 from edge.model.site import Charger, Site
 from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, IEC_61851_MIN_MA, PHASE_NAMES, PHASES, amps_text
-from edge.shell import tarifffile
+from edge.shell import portpolicyfile, tarifffile
 from edge.shell.siteread import Problem, Row, Rows, nearest, shown
 
 DEVICE_TABLES = ("meter", "charger")
@@ -31,6 +31,7 @@ def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem
     for rule in (_one_of_each, _references, _tree, _addresses, _drivers, _chargers, _windows, _time_zone):
         problems += rule(rows)
     problems += _tariff(rows, folder)
+    problems += _port_policy(rows, folder)
     notes += _files(rows, folder)
 
 
@@ -213,6 +214,18 @@ def _tariff(rows: Rows, folder: Path) -> Iterator[Problem]:
             tarifffile.load(folder / name, row.values.get("timezone", "UTC"))
         except tarifffile.TariffRefused as refused:
             yield problem(row, "tariff", str(refused), name)
+
+
+def _port_policy(rows: Rows, folder: Path) -> Iterator[Problem]:
+    """The port policy exists and reads."""
+    for row in rows["site"]:
+        name = row.values.get("port_policy")
+        if name is None:
+            continue
+        try:
+            portpolicyfile.load(folder / name)
+        except portpolicyfile.PolicyRefused as refused:
+            yield problem(row, "port_policy", str(refused), name)
 
 
 def _files(rows: Rows, folder: Path) -> Iterator[Problem]:

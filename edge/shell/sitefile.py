@@ -31,12 +31,12 @@ from edge.model.site import (
     Utility,
     Window,
 )
-from edge.shell import sitecheck
+from edge.shell import portpolicyfile, sitecheck
 from edge.shell.siteread import Problem, Rows, read
 from edge.shell.sitewords import BROKER_FIELDS
 
 # Keys that name files; a relative one is relative to the site file.
-FILE_KEYS = ("tariff", "password_file", "ca_file", "cert_file", "key_file")
+FILE_KEYS = ("tariff", "port_policy", "password_file", "ca_file", "cert_file", "key_file")
 
 
 class SiteUnreadable(Exception):
@@ -115,6 +115,8 @@ def _build(rows: Rows, folder: Path) -> Site:
     """Put the rows together.  Everything has been checked but the fallback sums."""
     head = _with_files(rows["site"][0].values, folder)
     head.setdefault("name", head["id"])
+    if "port_policy" in head:
+        head["port_policy"] = portpolicyfile.load(head["port_policy"])
     return Site(
         **head,
         nodes=_parents_first(rows),
