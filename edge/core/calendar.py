@@ -7,13 +7,14 @@ out once a minute, or when something new is said.
 from edge.core import demand_response as dr
 from edge.core import tariff as tariffs
 from edge.core.limits import Cap
+from edge.core.loadbook import Cuts
 from edge.core.prices import overlaid
 from edge.core.windows import Stay, clock, minute_of, stay
 from edge.model.flow import AnyCommand, OptOut, Restored, Tick, UtilitySaid, WindowRemoved, WindowSet
 from edge.model.records import EventNow, PriceNow
 from edge.model.site import Site
 from edge.model.tariff import Tariff
-from edge.model.units import HOUR_MS, kw_text
+from edge.model.units import HOUR_MS, MINUTE_MS, kw_text
 
 # Windows reach into the next day, and a utility tells tomorrow's prices in the afternoon.
 PRICES_FOR_MS = 36 * HOUR_MS
@@ -31,6 +32,7 @@ class Calendar:
         self._prices: list[PriceNow] = []
         self._events: list[EventNow] = []
         self._stays: dict[str, Stay | None] = {}
+        self._cuts = Cuts()
 
     def restored(self, event: Restored) -> list[AnyCommand]:
         """Take over what the store knew: windows of the operator, events of the utility."""
@@ -83,6 +85,11 @@ class Calendar:
         self._look(wall_ms)
         return self._events
 
+    def cuts(self, wall_ms: int) -> Cuts:
+        """Return where slots of the load history end for the sake of the utility's events."""
+        self._look(wall_ms)
+        return self._cuts
+
     def step(self, tick: Tick, power_w: int | None) -> list[AnyCommand]:
         """Let events begin and end; measure what the site takes while they limit it."""
         before = self._utility
@@ -101,3 +108,5 @@ class Calendar:
         base = tariffs.prices(self._tariff, wall_ms, until) if self._tariff else []
         self._prices = overlaid(base, dr.prices(self._utility, wall_ms, until))
         self._events = dr.listed(self._utility, wall_ms, until)
+        events = (known.event for known in self._utility.known.values())
+        self._cuts.look(events, wall_ms - MINUTE_MS, wall_ms + 2 * MINUTE_MS)

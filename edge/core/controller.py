@@ -14,6 +14,7 @@ from edge.core.diary import Diary
 from edge.core.grid import Other, OtherLoad
 from edge.core.limits import Cap
 from edge.core.load import Load, SiteNow
+from edge.core.loadbook import LoadBook
 from edge.core.state import State
 from edge.core.turns import Turns
 from edge.model.flow import (
@@ -53,6 +54,7 @@ class Controller:
         self._diary = Diary(site)
         self._turns = Turns(site)
         self._load = Load()
+        self._loadbook = LoadBook(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
         self._operator: dict[str, OperatorLimit] = {}
 
@@ -113,6 +115,7 @@ class Controller:
         )
         commands += self._diary.step(tick, self._state, record)
         commands += self._quarter(tick, root)
+        commands += self._loadbook.step(tick, record, self._calendar.cuts(tick.wall_ms))
         commands.append(Noted(record))
         return commands
 

@@ -57,7 +57,10 @@ class PayloadDescriptor(msgspec.Struct, frozen=True):
 
 
 class ReportDescriptor(msgspec.Struct, frozen=True):
-    """What the utility wants to be told.  frequency, numbers of intervals: as in the schema."""
+    """What the utility wants to be told.  frequency, numbers of intervals: as in the schema.
+
+    report_intervals: INTERVALS, SUB_INTERVALS or OPEN_INTERVALS.
+    """
 
     payload_type: str
     reading_type: str = "DIRECT_READ"
@@ -69,6 +72,7 @@ class ReportDescriptor(msgspec.Struct, frozen=True):
     historical: bool = True
     frequency: int = -1
     repeat: int = 1
+    report_intervals: str = "INTERVALS"
 
 
 class OpenAdrEvent(msgspec.Struct, frozen=True):

@@ -146,7 +146,53 @@ class ChargeBlock(Kept, frozen=True):
     energy_wh: int
 
 
-AnyKept = Session | PortInterval | Decision | EventStep | Compliance | LoadBlock | ChargeBlock
+class LoadSlot(Kept, frozen=True):
+    """What flowed at the site's root in a minute or less: what reports and pictures of events are made of.
+
+    A slot never straddles a minute, nor the beginning or end of an interval of the utility's events, so sums
+    of slots are exact.  Energies in Ws (J): import, export, and what went into vehicles.  measured_ms: for
+    how long of it the site was measured; energies are of that time.  highest_w: the highest import that was
+    read, None where nothing was.  limit_w: the lowest limit of the utility that held in it, None without one.
+    """
+
+    start_wall_ms: int
+    duration_ms: int
+    measured_ms: int = 0
+    energy_ws: int = 0
+    export_ws: int = 0
+    charging_ws: int = 0
+    highest_w: int | None = None
+    limit_w: int | None = None
+
+
+class ChargerSlot(Kept, frozen=True):
+    """What went into the vehicle at a charger in up to a quarter of an hour of an event of the utility.
+
+    Kept while an event limits the site or asks for reports, and a vehicle is there.
+    held_ms: for how long it got less than it could use while a limit of the utility held.
+    """
+
+    charger: str
+    start_wall_ms: int
+    duration_ms: int
+    measured_ms: int = 0
+    energy_ws: int = 0
+    highest_w: int = 0
+    held_ms: int = 0
+    vehicle: str = ""
+
+
+AnyKept = (
+    Session
+    | PortInterval
+    | Decision
+    | EventStep
+    | Compliance
+    | LoadBlock
+    | ChargeBlock
+    | LoadSlot
+    | ChargerSlot
+)
 
 
 class NodeNow(msgspec.Struct, frozen=True):

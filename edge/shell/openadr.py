@@ -252,6 +252,7 @@ def _wanted(fields: Fields) -> ReportDescriptor:
         historical=fields.flag("historical", True),
         frequency=whole("frequency", -1),
         repeat=whole("repeat", 1),
+        report_intervals=fields.text("reportIntervals", most=128).upper() or "INTERVALS",
     )
 
 

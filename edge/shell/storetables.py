@@ -16,11 +16,13 @@ import msgspec
 
 from edge.model.records import (
     ChargeBlock,
+    ChargerSlot,
     Compliance,
     Decision,
     EventStep,
     Kept,
     LoadBlock,
+    LoadSlot,
     PortInterval,
     Session,
 )
@@ -57,7 +59,12 @@ KEPT: dict[type[Kept], KeptTable] = {
     Compliance: KeptTable("compliance", ("event_id", "interval_id", "start_wall_ms")),
     LoadBlock: KeptTable("load_block", ("start_wall_ms",)),
     ChargeBlock: KeptTable("charge_block", ("start_wall_ms", "session_id")),
+    LoadSlot: KeptTable("load_slot", ("start_wall_ms",)),
+    ChargerSlot: KeptTable("charger_slot", ("start_wall_ms", "charger")),
 }
+
+# Kinds whose rows come in the order of their keys: the key is the tree.
+APPENDED = (Decision, LoadBlock, ChargeBlock, LoadSlot, ChargerSlot)
 
 # Tables whose rows are not Kept structs.  outbox: done_wall_ms is NULL until somebody has acknowledged;
 # outbox_seq outlives the rows, so that a number is never given twice.  lane: messages of one lane go one
@@ -150,7 +157,7 @@ def _table(connection: sqlite3.Connection, kind: type[Kept], table: KeptTable) -
         missing = [name for name in columns(kind) if name not in there]
         added = "".join(f"ALTER TABLE {table.name} ADD COLUMN {name};" for name in missing)
         return added + table.extra
-    appended = " WITHOUT ROWID" if kind in (Decision, LoadBlock, ChargeBlock) else ""
+    appended = " WITHOUT ROWID" if kind in APPENDED else ""
     body = ", ".join([*columns(kind), f"PRIMARY KEY ({', '.join(table.key)})"])
     return f"CREATE TABLE {table.name} ({body}){appended};" + table.extra
 

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from edge.model.openadr import Interval, OpenAdrEvent, Payload
 from edge.model.records import (
     ChargeBlock,
+    ChargerSlot,
     Compliance,
     Decision,
     EventStep,
     LoadBlock,
+    LoadSlot,
     PortInterval,
     Session,
 )
@@ -538,3 +540,20 @@ def test_the_settings_that_make_it_last(store, path):
     assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
     assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert Path(f"{path}-wal").exists()
+
+
+def test_slots_are_found_by_the_time_that_they_touch_and_go_after_45_days(store):
+    start = 1_796_040_000_000
+    for n in range(3):
+        store.keep(LoadSlot(start + 60_000 * n, 60_000, 60_000, 600_000))
+        store.keep(ChargerSlot(f"bay-{n}", start + 900_000 * n, 900_000))
+    store.commit()
+    assert store.load_slots(0, 2**60) == []  # they wait, as decisions do
+    store.commit(all_of_it=True)
+    touched = store.load_slots(start + 30_000, start + 60_001)
+    assert [slot.start_wall_ms - start for slot in touched] == [0, 60_000]
+    assert [slot.charger for slot in store.charger_slots(start + 899_999, start + 900_000)] == ["bay-0"]
+    assert [slot.charger for slot in store.charger_slots(start + 900_000, start + 900_001)] == ["bay-1"]
+    store.prune(start + 45 * DAY_MS + 60_001)
+    assert [slot.start_wall_ms - start for slot in store.load_slots(0, 2**60)] == [120_000]
+    assert [slot.charger for slot in store.charger_slots(0, 2**60)] == ["bay-1", "bay-2"]
