@@ -30,6 +30,7 @@ COMMANDS = {
     "audit": "the audit log: who did what, and what was refused",
     "uptime": "uptime per port and month",
     "export": "records of a month as a table for other programs",
+    "network": "the charging network's end: receives from many depots, and reports on them",
     "balance": "one sharing problem through the C core",
     "plan": "one planning problem through the C core",
     "bench": "the benchmarks, with machine, versions and peers measured in the same run",
