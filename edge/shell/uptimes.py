@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from edge.model import messages
 from edge.model.units import SECOND_MS
-from edge.report.uptime import Figure, PortUptime, monthly, months_ending, uptime
+from edge.report.uptime import Figure, PortUptime, Records, monthly, months_ending, uptime
 from edge.shell.clock import Clock
 from edge.shell.store import Store
 from edge.shell.storeoutbox import Message
@@ -45,7 +45,8 @@ async def tell(
 def report(store: Store, month: str, timezone: str, until_wall_ms: int) -> list[PortUptime]:
     """Return the uptime of every port in a month, as far as the store knows it.  Reads the disk."""
     year = months_ending(month, 12, timezone)
-    return monthly(store.port_intervals(*year), store.first_seen(), month, timezone, until_wall_ms)
+    records = Records(store.port_intervals(*year), store.first_seen(), store.sessions(*year))
+    return monthly(records, month, timezone, until_wall_ms)
 
 
 def message(sender: messages.Sender, row: PortUptime, wall_ms: int) -> messages.Told:

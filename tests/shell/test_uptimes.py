@@ -29,7 +29,7 @@ def filled(path: Path) -> Store:
     for start, end, state, excluded in (
         (0.0, 10.0, "up", ""),
         (10.0, 11.0, "down", ""),
-        (11.0, 12.0, "down", "utility"),
+        (11.0, 12.0, "down", "utility service interruption"),
         (12.0, 12.5, "unknown", ""),
         (12.5, 33.0, "up", ""),
     ):
