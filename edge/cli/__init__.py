@@ -29,6 +29,8 @@ COMMANDS = {
     "events": "the utility's events",
     "audit": "the audit log: who did what, and what was refused",
     "uptime": "uptime per port and month",
+    "outage": "what people know of outages: vandalism, disasters, repairs, with evidence",
+    "maintenance": "scheduled maintenance, announced before it begins",
     "export": "records of a month as a table for other programs",
     "network": "the charging network's end: receives from many depots, and reports on them",
     "balance": "one sharing problem through the C core",
