@@ -8,10 +8,12 @@ Rule 3: nothing here asks a clock, a network, a disk or a random number: the sam
 
 from typing import Literal
 
-from edge.core import asks, guard, limits, view
+from edge.core import asks, guard, limits, obeying, quota, view
 from edge.core.calendar import Calendar
+from edge.core.demand_effects import Vehicle
+from edge.core.demand_state import Seen
 from edge.core.diary import Diary
-from edge.core.grid import Other, OtherLoad
+from edge.core.grid import Other, OtherLoad, highest_voltage_mv
 from edge.core.limits import Cap
 from edge.core.load import Load, SiteNow
 from edge.core.loadbook import LoadBook
@@ -33,6 +35,7 @@ from edge.model.flow import (
     SetCurrent,
     Tick,
     UtilitySaid,
+    UtilityTaken,
     WindowRemoved,
     WindowSet,
     Written,
@@ -75,13 +78,14 @@ class Controller:
             case Written():
                 if event.charger in self._state.chargers:
                     self._state.chargers[event.charger].written(event.current_ma, event.at_ms)
-            case UtilitySaid() | OptOut():
+            case UtilitySaid() | UtilityTaken() | OptOut():
                 return self._calendar.utility(event)
             case WindowSet() | WindowRemoved():
                 self._calendar.window(event)
             case OperatorLimit():
                 return self._operator_limit(event)
             case Link():
+                self._calendar.heard(event)
                 return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
             case Restored():
                 self._load.restored(event)
@@ -91,11 +95,14 @@ class Controller:
     def _decide(self, tick: Tick) -> list[AnyCommand]:
         now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
-        wants = self._wants(tick, others)  # what each vehicle could use, and by when
+        seen = obeying.seen(self.site, self._state, others, now_ms)  # what the utility's signals look at
+        wants = self._wants(tick, others, seen)  # what each vehicle could use, and by when
         requests = self._turns.asks(self._state, wants, others, now_ms)  # the same, in the balancer's words
-        rooms = limits.lowest(self.site, others, self._caps(tick), self._asked(requests))
+        caps, requests, cut = self._limited(tick, seen, wants, requests)  # what the utility and people allow
+        rooms = limits.lowest(self.site, others, caps, self._asked(requests))
         held = self._held(now_ms)
         verdict = guard.decide(rooms, requests, held, self._paths)  # shares (C core), order, ramps, check
+        verdict = quota.explained(verdict, cut)
         self._turns.fold(self._state, {s.charger: s.current_ma for s in verdict.setpoints}, now_ms)
         commands: list[AnyCommand] = []
         for setpoint in verdict.setpoints:
@@ -109,7 +116,7 @@ class Controller:
                 )
             )
         root = others[self.site.nodes[0].id]
-        commands += self._calendar.step(tick, root.power_w if root.known else None)
+        commands += self._calendar.step(tick, seen)
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar
         )
@@ -131,7 +138,7 @@ class Controller:
         known = root.known and meter is not None
         return SiteNow(root.power_w if known else None, meter.counter_wh if known and meter else None)
 
-    def _wants(self, tick: Tick, others: dict[str, Other]) -> dict[str, asks.Want]:
+    def _wants(self, tick: Tick, others: dict[str, Other], seen: Seen) -> dict[str, asks.Want]:
         """Return what every vehicle could use; a charger that is silent wants nothing that we can give."""
         wants: dict[str, asks.Want] = {}
         present = [c for c in self.site.chargers if self._state.chargers[c.id].state in asks.CAN_CHARGE]
@@ -140,22 +147,45 @@ class Controller:
         share_w = left_ma * self.site.voltage_v // 1000 // max(1, len(present))
         # While nobody has set the clock, nobody can say which window holds: then vehicles charge.
         trusted = tick.wall_trusted
-        prices = self._calendar.prices(tick.wall_ms) if trusted else []
+        prices = self._calendar.steering(tick.wall_ms, seen.export_w) if trusted else []
+        urged = self._calendar.urged(tick, seen, self._vehicles())
         without_window = self.site.without_window if trusted else "now"
         for charger in self.site.chargers:
             known = self._state.chargers[charger.id]
             max_ma = self._max_ma(charger)
             full_w = max_ma * len(charger.phases) * self.site.voltage_v // 1000
+            stay = self._calendar.stay(charger.id, tick.wall_ms) if trusted else None
             vehicle = asks.Vehicle(
                 charger.id,
                 known.state,
                 max_ma,
                 min(full_w, max(share_w, charger.min_ma * self.site.voltage_v // 1000)),
                 self._diary.session_wh(charger.id),
-                self._calendar.stay(charger.id, tick.wall_ms) if trusted else None,
+                stay,
+                urged.get(charger.id, ""),
+                obeying.is_exempt(charger, stay),
             )
             wants[charger.id] = asks.want(vehicle, prices, tick.wall_ms, self.site.timezone, without_window)
         return wants
+
+    def _vehicles(self) -> dict[str, Vehicle]:
+        """Return what a state of charge is told by."""
+        soc = {c.id: self._state.chargers[c.id].values.get("soc_pm") for c in self.site.chargers}
+        return {
+            name: Vehicle(self._diary.session_wh(name), value if isinstance(value, int) else None)
+            for name, value in soc.items()
+        }
+
+    def _limited(
+        self, tick: Tick, seen: Seen, wants: dict[str, asks.Want], requests: list[Ask]
+    ) -> tuple[list[Cap], list[Ask], dict[str, str]]:
+        """Return the caps of nodes, the asks within the quotas of chargers, and why asks were cut."""
+        stays = {c.id: self._calendar.stay(c.id, tick.wall_ms) for c in self.site.chargers}
+        floors = obeying.floors(self.site, wants, stays if tick.wall_trusted else dict.fromkeys(stays))
+        caps, quotas = obeying.caps(self.site, self._calendar.limits(tick, seen), floors)
+        highest_mv = highest_voltage_mv(self.site)
+        requests, cut = quota.keep_within(requests, quotas, floors.charger_ma, highest_mv)
+        return [*caps, *self._caps(tick)], requests, cut
 
     def _max_ma(self, charger: Charger) -> int:
         """Return the least of the installer's maximum and the device's own."""
@@ -190,8 +220,8 @@ class Controller:
         return held
 
     def _caps(self, tick: Tick) -> list[Cap]:
-        """Return every limit that lowers the installer's: the utility's events and the operator's word."""
-        caps = self._calendar.caps(tick)
+        """Return the limits that the operator has set."""
+        caps = []
         for said in self._operator.values():
             if said.until_wall_ms is None or tick.wall_ms < said.until_wall_ms:
                 caps.append(

@@ -82,6 +82,7 @@ class OpenAdrEvent(msgspec.Struct, frozen=True):
     received_wall_ms: when we first saw this version of it: "now" means then.
     random_ms: the one draw of randomizeStart, kept over restarts: uniform within plus and minus the
         largest randomizeStart in the event; a period with a smaller one shifts in proportion.
+    reference_w: what was taken when its first relative setpoint began, kept over restarts; None before.
     """
 
     id: str
@@ -98,3 +99,4 @@ class OpenAdrEvent(msgspec.Struct, frozen=True):
     report_descriptors: tuple[ReportDescriptor, ...] = ()
     received_wall_ms: int = 0
     random_ms: int = 0
+    reference_w: int | None = None

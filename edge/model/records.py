@@ -85,9 +85,10 @@ class Decision(Kept, frozen=True):
 
 
 class EventStep(Kept, frozen=True):
-    """An event of the utility moved: received, far, near, active, done, cancelled, superseded, refused.
+    """An event of the utility moved: received, far, near, active, superseded; done, expired, cancelled.
 
-    Also "opted out", "opted in", and "unmeasured": a limit ended of which no measurement was there.
+    Also "acknowledged" (on the disk, and the utility's broker knows), "refused", "opted out", "opted in",
+    and "unmeasured": a limit ended of which no measurement was there.
     """
 
     event_id: str
@@ -99,7 +100,9 @@ class EventStep(Kept, frozen=True):
 class Compliance(Kept, frozen=True):
     """What was done in one interval of a limit: asked, measured, when it was complied with.
 
-    mean_w, highest_w: import at the site, the highest of what came 13.2 s after the start (I5).
+    mean_w, highest_w: import at the site, the highest of what came 13.2 s after the start (I5); where the
+    limit is on charging (SIMPLE, offsets, alerts), what all chargers took together.
+    drill: it was a rehearsal, and is told so.
     start_wall_ms: of the interval, or since when it was obeyed if that was later.
     complied_after_ms: from there until the site was first within the limit; None if it never was.
     measured_ms: for how long of it there were measurements.
@@ -118,6 +121,7 @@ class Compliance(Kept, frozen=True):
     energy_wh: int
     complied_after_ms: int | None
     measured_ms: int = 0
+    drill: bool = False
 
 
 class LoadBlock(Kept, frozen=True):
@@ -248,8 +252,33 @@ class PriceNow(msgspec.Struct, frozen=True):
     source: str
 
 
+class Short(msgspec.Struct, frozen=True):
+    """A vehicle that an event will leave without some of what it needs (I12)."""
+
+    charger: str
+    vehicle: str
+    missing_wh: int
+    ready_by_wall_ms: int
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """Will we comply?  load_w: the highest that the site is expected to take while the limit holds.
+
+    least_w: of it, what cannot be lowered.  short: who will miss something because of the event.
+    """
+
+    load_w: int
+    least_w: int
+    complies: bool
+    short: tuple[Short, ...] = ()
+
+
 class EventNow(msgspec.Struct, frozen=True):
-    """A stretch in which an event of the utility limits the site."""
+    """A stretch in which an event of the utility says something.
+
+    limit_w: import of the whole site; charging_w: of all chargers together; None where it is no such limit.
+    effect: what it does here, in words, or why it is not applicable.  binding: no opting out.
+    """
 
     event_id: str
     name: str
@@ -258,6 +287,12 @@ class EventNow(msgspec.Struct, frozen=True):
     payload_type: str
     limit_w: int | None
     step: str
+    charging_w: int | None = None
+    effect: str = ""
+    program_id: str = ""
+    binding: bool = False
+    drill: bool = False
+    outlook: Outlook | None = None
 
 
 class TickRecord(msgspec.Struct, frozen=True):

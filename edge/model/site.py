@@ -81,7 +81,8 @@ class Charger(msgspec.Struct, frozen=True):
     port: the id that uptime and sessions are reported under.
     keep_on: its vehicle must not see 0 A, or it falls asleep for good: kept at min_ma.
     on_off_ms: minimum on and off time, None for the policy's.
-    commissioned: the day from which it is reported on, YYYY-MM-DD; "" for that of its first record.
+    groups: what the utility's targets may call it together with others.
+    must_leave: whoever stands here is exempt from the utility's signals, as far as it needs.
     """
 
     id: str
@@ -98,7 +99,8 @@ class Charger(msgspec.Struct, frozen=True):
     name: str = ""
     keep_on: bool = False
     on_off_ms: int | None = None
-    commissioned: str = ""
+    groups: tuple[str, ...] = ()
+    must_leave: bool = False
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -106,6 +108,7 @@ class Window(msgspec.Struct, frozen=True):
 
     charger: by bay.  from_min, ready_by_min: minutes after local midnight; ready_by before from is the
     next day.  days: of the `from` side.  priority: lower is served first.
+    must_leave: exempt from the utility's signals, as far as it needs.
     """
 
     id: str
@@ -117,6 +120,7 @@ class Window(msgspec.Struct, frozen=True):
     priority: int = 0
     vehicle: str = ""
     source: Literal["site", "operator"] = "operator"
+    must_leave: bool = False
 
 
 class Broker(msgspec.Struct, frozen=True):
@@ -148,6 +152,59 @@ class Utility(msgspec.Struct, frozen=True):
     ven_name: str
     programs: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+
+
+class Contingency(msgspec.Struct, frozen=True):
+    """What the depot does when the utility raises an alert.
+
+    alert: the payload type.  action: "limit" charging to a share, "charge now" (do not wait for a lower
+    price: power may be gone later), or only "note" it.  percent: of the chargers' full power.
+    """
+
+    alert: str
+    action: Literal["limit", "charge now", "note"]
+    percent: int = 0
+
+
+# What the words of the enumeration suggest to somebody whose vehicles must leave in the morning.
+CONTINGENCIES = (
+    Contingency("ALERT_GRID_EMERGENCY", "limit", 0),
+    Contingency("ALERT_BLACK_START", "limit", 0),
+    Contingency("ALERT_FLEX_ALERT", "limit", 30),
+    Contingency("ALERT_POSSIBLE_OUTAGE", "charge now"),
+    Contingency("ALERT_FIRE", "charge now"),
+    Contingency("ALERT_WIND", "charge now"),
+    Contingency("ALERT_TSUNAMI", "charge now"),
+    Contingency("ALERT_FREEZING", "note"),
+    Contingency("ALERT_AIR_QUALITY", "note"),
+    Contingency("ALERT_OTHER", "note"),
+)
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What the depot makes of the utility's signals; docs/signals.md has the table.
+
+    simple_percent: of the chargers' full power at SIMPLE 1, 2 and 3.
+    less: the sign with which CONTROL_LEVEL_OFFSET_PERCENT asks for less; its definition says both.
+    carbon_price: what a tonne of CO2 counts as, in the site's currency: GHG becomes a part of the price.
+    fallback_w: what the site may import while the utility cannot be heard and its schedule is used up.
+    binding, drills: programs whose events may not be opted out of; programs whose events are drills.
+    ramp_down_ms, ramp_up_ms: before a limit begins and after it ended.  rebound_w: the highest import
+    within an hour after it.  must_leave_over_limits: exempt vehicles may exceed capacity limits as well.
+    contingencies: of alerts; what is not listed is only noted.
+    """
+
+    simple_percent: tuple[int, int, int] = (70, 40, 0)
+    less: Literal["negative", "positive"] = "negative"
+    carbon_price: int = 1
+    fallback_w: int | None = None
+    binding: tuple[str, ...] = ()
+    drills: tuple[str, ...] = ()
+    ramp_down_ms: int = 60_000
+    ramp_up_ms: int = 120_000
+    rebound_w: int | None = None
+    must_leave_over_limits: bool = False
+    contingencies: tuple[Contingency, ...] = CONTINGENCIES
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -198,6 +255,7 @@ class Site(msgspec.Struct, frozen=True):
     tariff: str = ""
     currency: str = "USD"
     utility: Utility | None = None
+    response: Response = Response()
     network: Network | None = None
     policy: Policy = Policy()
     without_window: Literal["now", "never"] = "now"

@@ -112,8 +112,9 @@ class Links:
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does."""
         work: list[Coroutine[Any, Any, None]] = [outbox.run() for outbox in self.outboxes]
-        say = self._store.tell if self.network else None
-        work.append(uptimes.tell(self._store, self._sender, self._site.timezone, self._clock, say))
+        if self.network:
+            zone = self._site.timezone
+            work.append(uptimes.tell(self._store, self._sender, zone, self._clock, self._store.tell))
         return work
 
     async def stop(self) -> None:

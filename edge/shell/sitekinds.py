@@ -7,7 +7,6 @@ Numbers with a point arrive as Decimal (tomllib's parse_float), so 62.5 A is exa
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -140,18 +139,6 @@ def _currency(value: object) -> str:
     return value
 
 
-def _date(value: object) -> str:
-    text = value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
-    try:
-        return date.fromisoformat(text).isoformat() if isinstance(text, str) else _no_date()
-    except ValueError:
-        return _no_date()
-
-
-def _no_date() -> str:
-    raise Wrong("a day such as 2026-03-01") from None
-
-
 def _tcp(value: object) -> str:
     found = _HOST_PORT.fullmatch(value) if isinstance(value, str) else None
     if found is None or not 1 <= int(found[2] or MODBUS_PORT) <= 65535:
@@ -272,7 +259,6 @@ PHASES_AS_WIRED = Kind(
         ]
     },
 )
-DATE = Kind(_date, {"type": "string", "format": "date"})
 CURRENCY = Kind(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
 TCP = Kind(_tcp, {"type": "string", "pattern": rf"^{_HOST_PORT.pattern}$"})
 BROKER = Kind(_broker, {"type": "string", "pattern": "^mqtts?://"})
