@@ -124,7 +124,10 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Broker(msgspec.Struct, frozen=True):
-    """An MQTT broker and our credentials there.  Secrets are files, not values (0600)."""
+    """An MQTT broker and our credentials there.  Secrets are files, not values (0600).
+
+    login: "bearer" where an OAuth2 access token (Token) is the password.
+    """
 
     host: str
     port: int = 8883
@@ -137,21 +140,49 @@ class Broker(msgspec.Struct, frozen=True):
     cert_file: str = ""
     key_file: str = ""
     keepalive_s: int = 30
+    login: Literal["password", "bearer"] = "password"
+
+
+class Token(msgspec.Struct, frozen=True):
+    """Where OAuth2 access tokens come from: client credentials.  url: "" where the VTN names it."""
+
+    client_id: str
+    secret_file: str
+    url: str = ""
+    scope: str = ""
+
+
+class Vtn(msgspec.Struct, frozen=True):
+    """The utility's REST server.  url: its base address, without a slash at the end.
+
+    poll_ms: how often it is asked while no broker tells what is new.
+    """
+
+    url: str
+    poll_ms: int = 60_000
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
 
 
 class Utility(msgspec.Struct, frozen=True):
     """The utility: where its events come from and where reports go.
 
+    broker: None where the VTN names it, or there is none.
     event_topics: filters; a topic's last level create, update or delete says the operation where the
-    message has no envelope.  targets: events with targets that name none of these are not for us.
+    message has no envelope; empty where the VTN names them.  report_topic: "" where reports go by REST.
+    targets: events with targets that name none of these are not for us.
+    vtn: its REST server, None where it has MQTT alone.  token: our credentials for OAuth2, None for none.
     """
 
-    broker: Broker
+    broker: Broker | None
     event_topics: tuple[str, ...]
     report_topic: str
     ven_name: str
     programs: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    vtn: Vtn | None = None
+    token: Token | None = None
 
 
 class Contingency(msgspec.Struct, frozen=True):
