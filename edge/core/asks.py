@@ -25,7 +25,8 @@ class Vehicle:
     """What is known of a charger's vehicle.
 
     state: IEC 61851-1 letter.  max_ma: the least of installer's, device's and vehicle's maximum.
-    share_w: what it can count on.  session_wh: charged since it came.
+    share_w: what it can count on.  session_wh: charged since it came.  urged: why it is not to wait for a
+    lower price, "" where nothing says so.  exempt: from the utility's signals.
     """
 
     charger: str
@@ -34,6 +35,8 @@ class Vehicle:
     share_w: int
     session_wh: int
     stay: Stay | None
+    urged: str = ""
+    exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Want:
     """What a vehicle could use now.  max_ma 0: nothing.  priority: lower is served first.
 
     left_ms: until it is to be ready, laxity_ms: how long it could still wait; None without a window.
+    exempt: from the utility's signals, so it is served before all others.
     """
 
     charger: str
@@ -51,6 +55,7 @@ class Want:
     need_wh: int | None
     promise: str
     laxity_ms: int | None = None
+    exempt: bool = False
 
 
 def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, without_window: str) -> Want:
@@ -66,7 +71,8 @@ def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, 
     if vehicle.stay is None:
         if without_window == "never":
             return _nothing(vehicle, "no charge window")
-        return Want(vehicle.charger, vehicle.max_ma, "no charge window: charges now", 0, None, None, "")
+        why = "no charge window: charges now"
+        return Want(vehicle.charger, vehicle.max_ma, why, 0, None, None, "", exempt=vehicle.exempt)
     return _with_window(vehicle, vehicle.stay, prices, wall_ms, timezone)
 
 
@@ -87,12 +93,24 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     left_ms = stay.ready_by_wall_ms - wall_ms
     laxity_ms = left_ms - needs_ms
     promise = "yes" if laxity_ms >= 0 else "at risk"
-    wait_until = cheaper_from(prices, wall_ms, stay.ready_by_wall_ms, needs_ms) if laxity_ms > 0 else None
+    wait_until = None
+    if laxity_ms > 0 and not vehicle.urged:
+        wait_until = cheaper_from(prices, wall_ms, stay.ready_by_wall_ms, needs_ms)
     if wait_until is not None:
         because = f"waits for a lower price at {clock(wait_until, timezone)}, ready by {by}"
         return Want(vehicle.charger, 0, because, priority, left_ms, left_wh, promise, laxity_ms)
-    because = f"needs {kwh(left_wh)} by {by}"
-    return Want(vehicle.charger, vehicle.max_ma, because, priority, left_ms, left_wh, promise, laxity_ms)
+    because = f"needs {kwh(left_wh)} by {by}" + (f"; {vehicle.urged}" if vehicle.urged else "")
+    return Want(
+        vehicle.charger,
+        vehicle.max_ma,
+        because,
+        priority,
+        left_ms,
+        left_wh,
+        promise,
+        laxity_ms,
+        vehicle.exempt,
+    )
 
 
 def cheaper_from(prices: list[PriceNow], wall_ms: int, until_ms: int, needs_ms: int) -> int | None:

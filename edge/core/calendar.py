@@ -2,18 +2,36 @@
 
 Prices of an event take the place of the tariff's in their time.  What changes with the minute only is worked
 out once a minute, or when something new is said.
+
+prices() is what energy costs, for people and bills; steering() is what hours are chosen by: the same, with
+the weight of carbon, and what the site would get for exporting while it would export.
 """
 
+from edge.core import demand_effects as effects
 from edge.core import demand_response as dr
 from edge.core import tariff as tariffs
-from edge.core.limits import Cap
-from edge.core.prices import overlaid
-from edge.core.windows import Stay, clock, minute_of, stay
-from edge.model.flow import AnyCommand, OptOut, Restored, Tick, UtilitySaid, WindowRemoved, WindowSet
-from edge.model.records import EventNow, PriceNow
+from edge.core.demand_effects import Hold, Vehicle
+from edge.core.demand_state import Seen
+from edge.core.loadbook import Cuts
+from edge.core.prices import added, overlaid
+from edge.core.windows import Stay, minute_of, stay
+from edge.model.flow import (
+    AnyCommand,
+    Audit,
+    Keep,
+    Link,
+    OptOut,
+    Restored,
+    Tick,
+    UtilitySaid,
+    UtilityTaken,
+    WindowRemoved,
+    WindowSet,
+)
+from edge.model.records import EventNow, EventStep, PriceNow
 from edge.model.site import Site
 from edge.model.tariff import Tariff
-from edge.model.units import HOUR_MS, kw_text
+from edge.model.units import HOUR_MS, MINUTE_MS
 
 # Windows reach into the next day, and a utility tells tomorrow's prices in the afternoon.
 PRICES_FOR_MS = 36 * HOUR_MS
@@ -29,8 +47,11 @@ class Calendar:
         self._utility = dr.State.of(site)
         self._minute = -1
         self._prices: list[PriceNow] = []
+        self._steering: list[PriceNow] = []
+        self._export: list[PriceNow] = []
         self._events: list[EventNow] = []
         self._stays: dict[str, Stay | None] = {}
+        self._cuts = Cuts()
 
     def restored(self, event: Restored) -> list[AnyCommand]:
         """Take over what the store knew: windows of the operator, events of the utility."""
@@ -47,14 +68,22 @@ class Calendar:
         else:
             self._windows[event.window.id] = event.window
 
-    def utility(self, event: UtilitySaid | OptOut) -> list[AnyCommand]:
+    def utility(self, event: UtilitySaid | UtilityTaken | OptOut) -> list[AnyCommand]:
         """Take in what the utility has said, or what the operator says to it."""
         self._minute = -1
-        if isinstance(event, OptOut):
-            self._utility, commands = dr.opted(self._utility, event)
-        else:
-            self._utility, commands = dr.said(self._utility, event)
-        return commands
+        match event:
+            case OptOut():
+                self._utility, commands = dr.opted(self._utility, event)
+            case UtilityTaken():
+                self._utility, commands = dr.taken(self._utility, event)
+            case UtilitySaid():
+                self._utility, commands = dr.said(self._utility, event)
+        return audited(commands)
+
+    def heard(self, event: Link) -> None:
+        """Take in whether the utility can be heard."""
+        if event.link == "utility":
+            self._utility = dr.heard(self._utility, event)
 
     def stay(self, charger: str, wall_ms: int) -> Stay | None:
         """Return the window that holds for a charger now."""
@@ -69,27 +98,41 @@ class Calendar:
         self._look(wall_ms)
         return self._prices
 
-    def caps(self, tick: Tick) -> list[Cap]:
-        """Return what the utility's events limit now: the power of the whole site."""
-        found = dr.limit(self._utility, tick)
-        if found is None:
-            return []
-        until = f" until {clock(found.until_wall_ms, self._site.timezone)}" if found.until_wall_ms else ""
-        because = f"{found.because}, {kw_text(found.limit_w)}{until}"
-        return [Cap(self._site.nodes[0].id, because, limit_w=found.limit_w)]
+    def steering(self, wall_ms: int, export_w: int) -> list[PriceNow]:
+        """Return what hours are chosen by.  export_w: what the site would export if nothing charged."""
+        self._look(wall_ms)
+        now = next((p for p in self._export if p.from_wall_ms <= wall_ms < p.to_wall_ms), None)
+        if not export_w or now is None:
+            return self._steering
+        # What the site would export next minute nobody knows: it counts for this one.
+        until = min(now.to_wall_ms, (minute_of(wall_ms) + 1) * MINUTE_MS)
+        return overlaid(self._steering, [PriceNow(wall_ms, until, now.price_micro, now.source)])
+
+    def limits(self, tick: Tick, seen: Seen) -> list[Hold]:
+        """Return what the utility's events limit now."""
+        return effects.limits(self._utility, tick, seen)
+
+    def urged(self, tick: Tick, seen: Seen, vehicles: dict[str, Vehicle]) -> dict[str, str]:
+        """Return the chargers whose vehicles do not wait for a lower price, each with the reason."""
+        return effects.eager(self._utility, tick, seen, vehicles)
 
     def events(self, wall_ms: int) -> list[EventNow]:
         """Return the utility's events: limits as far as prices reach, a line for whatever else is known."""
         self._look(wall_ms)
         return self._events
 
-    def step(self, tick: Tick, power_w: int | None) -> list[AnyCommand]:
+    def cuts(self, wall_ms: int) -> Cuts:
+        """Return where slots of the load history end for the sake of the utility's events."""
+        self._look(wall_ms)
+        return self._cuts
+
+    def step(self, tick: Tick, seen: Seen) -> list[AnyCommand]:
         """Let events begin and end; measure what the site takes while they limit it."""
         before = self._utility
-        self._utility, commands = dr.step(self._utility, tick, power_w)
+        self._utility, commands = dr.step(self._utility, tick, seen.site_w, seen)
         if commands or before.trusted != self._utility.trusted:
             self._minute = -1
-        return commands
+        return audited(commands)
 
     def _look(self, wall_ms: int) -> None:
         minute = minute_of(wall_ms)
@@ -100,4 +143,20 @@ class Calendar:
         until = wall_ms + PRICES_FOR_MS
         base = tariffs.prices(self._tariff, wall_ms, until) if self._tariff else []
         self._prices = overlaid(base, dr.prices(self._utility, wall_ms, until))
+        self._steering = added(self._prices, dr.prices(self._utility, wall_ms, until, "GHG"))
+        self._export = dr.prices(self._utility, wall_ms, until, "EXPORT_PRICE")
         self._events = dr.listed(self._utility, wall_ms, until)
+        events = (known.event for known in self._utility.known.values())
+        self._cuts.look(events, wall_ms - MINUTE_MS, wall_ms + 2 * MINUTE_MS)
+
+
+def audited(commands: list[AnyCommand]) -> list[AnyCommand]:
+    """Add a line of the audit log for every step of an event; what was refused has one already."""
+    found: list[AnyCommand] = []
+    for command in commands:
+        found.append(command)
+        if isinstance(command, Keep) and isinstance(command.row, EventStep) and command.row.step != "refused":
+            row = command.row
+            outcome = f"{row.step}: {row.cause}" if row.cause else row.step
+            found.append(Audit("utility", f"event {row.event_id}", outcome))
+    return found

@@ -78,7 +78,7 @@ def measured(measure: Measure, at_ms: int, site_w: int | None) -> Measure:
     )
 
 
-def ended(measure: Measure, event: OpenAdrEvent, wall_ms: int) -> Compliance | None:
+def ended(measure: Measure, event: OpenAdrEvent, wall_ms: int, drill: bool = False) -> Compliance | None:
     """Return the row of an interval that is over; None if nothing was measured in it.
 
     wall_ms: now; an interval that was cancelled or changed ends here, not where it should have.
@@ -102,6 +102,7 @@ def ended(measure: Measure, event: OpenAdrEvent, wall_ms: int) -> Compliance | N
         energy_wh=_up(measure.energy_wms, _WMS_PER_WH),
         complied_after_ms=measure.complied_after_ms,
         measured_ms=measure.measured_ms,
+        drill=drill,
     )
 
 

@@ -7,13 +7,18 @@ Rule 3: nothing here asks a clock, a network, a disk or a random number: the sam
 """
 
 from dataclasses import replace
+from typing import Literal
 
-from edge.core import asks, guard, limits, view
+from edge.core import asks, guard, limits, obeying, quota, view
 from edge.core.boards import Boards, Stop
 from edge.core.calendar import Calendar
+from edge.core.demand_effects import Vehicle
+from edge.core.demand_state import Seen
 from edge.core.diary import Diary
-from edge.core.grid import Other, OtherLoad
+from edge.core.grid import Other, OtherLoad, highest_voltage_mv
 from edge.core.limits import Cap
+from edge.core.load import Load, SiteNow
+from edge.core.loadbook import LoadBook
 from edge.core.state import State
 from edge.core.turns import Turns
 from edge.model.flow import (
@@ -21,6 +26,7 @@ from edge.model.flow import (
     AnyEvent,
     Audit,
     Identified,
+    Keep,
     Link,
     Lost,
     Noted,
@@ -31,6 +37,7 @@ from edge.model.flow import (
     SetCurrent,
     Tick,
     UtilitySaid,
+    UtilityTaken,
     WindowRemoved,
     WindowSet,
     Written,
@@ -52,6 +59,8 @@ class Controller:
         self._diary = Diary(site)
         self._turns = Turns(site)
         self._boards = Boards(site)
+        self._load = Load()
+        self._loadbook = LoadBook(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
         self._operator: dict[str, OperatorLimit] = {}
 
@@ -75,29 +84,33 @@ class Controller:
             case Written():
                 if event.charger in self._state.chargers:
                     self._state.chargers[event.charger].written(event.current_ma, event.at_ms)
-            case UtilitySaid() | OptOut():
+            case UtilitySaid() | UtilityTaken() | OptOut():
                 return self._calendar.utility(event)
             case WindowSet() | WindowRemoved():
                 self._calendar.window(event)
             case OperatorLimit():
                 return self._operator_limit(event)
             case Link():
+                self._calendar.heard(event)
                 return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
             case Restored():
+                self._load.restored(event)
                 return [*self._calendar.restored(event), *self._diary.restored(event)]
         return []
 
     def _decide(self, tick: Tick) -> list[AnyCommand]:
         now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
-        wants = self._wants(tick, others)  # what each vehicle could use, and by when
+        seen = obeying.seen(self.site, self._state, others, now_ms)  # what the utility's signals look at
+        wants = self._wants(tick, others, seen)  # what each vehicle could use, and by when
         stops = self._boards.stops(now_ms)  # what the I/O boards hold back
         requests = self._turns.asks(self._state, wants, others, now_ms)  # the same, in the balancer's words
         requests = [_stopped(ask, stops.get(ask.id)) for ask in requests]
-        rooms = limits.lowest(self.site, others, self._caps(tick), self._asked(requests))
+        caps, requests, cut = self._limited(tick, seen, wants, requests)  # what the utility and people allow
+        rooms = limits.lowest(self.site, others, caps, self._asked(requests))
         held = self._held(now_ms)
         verdict = guard.decide(rooms, requests, held, self._paths)  # shares (C core), order, ramps, check
-        verdict = _explained(verdict, stops)
+        verdict = _explained(quota.explained(verdict, cut), stops)
         self._turns.fold(self._state, {s.charger: s.current_ma for s in verdict.setpoints}, now_ms)
         may_ma = {c.id: self._state.chargers[c.id].may_ma for c in self.site.chargers}
         commands: list[AnyCommand] = [*self._boards.relays(rooms, held, may_ma, now_ms)]
@@ -112,15 +125,29 @@ class Controller:
                 )
             )
         root = others[self.site.nodes[0].id]
-        commands += self._calendar.step(tick, root.power_w if root.known else None)
+        commands += self._calendar.step(tick, seen)
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar
         )
         commands += self._diary.step(tick, self._state, record, self._boards)
+        commands += self._quarter(tick, root)
+        commands += self._loadbook.step(tick, record, self._calendar.cuts(tick.wall_ms))
         commands.append(Noted(record))
         return commands
 
-    def _wants(self, tick: Tick, others: dict[str, Other]) -> dict[str, asks.Want]:
+    def _quarter(self, tick: Tick, root: Other) -> list[AnyCommand]:
+        """Return the rows of the quarter; when it is over the network is told, the site's row last."""
+        rows = self._load.step(tick, self._site_now(root), self._diary.sessions())
+        told: Literal["", "network"] = "network" if self._load.finished else ""
+        return [Keep(row, tell=told) for row in (*rows[1:], *rows[:1])]
+
+    def _site_now(self, root: Other) -> SiteNow:
+        """Return what the main meter says, as far as it is known now."""
+        meter = self._state.meters.get(self.site.nodes[0].meter)
+        known = root.known and meter is not None
+        return SiteNow(root.power_w if known else None, meter.counter_wh if known and meter else None)
+
+    def _wants(self, tick: Tick, others: dict[str, Other], seen: Seen) -> dict[str, asks.Want]:
         """Return what every vehicle could use; a charger that is silent wants nothing that we can give."""
         wants: dict[str, asks.Want] = {}
         present = [c for c in self.site.chargers if self._state.chargers[c.id].state in asks.CAN_CHARGE]
@@ -129,22 +156,45 @@ class Controller:
         share_w = left_ma * self.site.voltage_v // 1000 // max(1, len(present))
         # While nobody has set the clock, nobody can say which window holds: then vehicles charge.
         trusted = tick.wall_trusted
-        prices = self._calendar.prices(tick.wall_ms) if trusted else []
+        prices = self._calendar.steering(tick.wall_ms, seen.export_w) if trusted else []
+        urged = self._calendar.urged(tick, seen, self._vehicles())
         without_window = self.site.without_window if trusted else "now"
         for charger in self.site.chargers:
             known = self._state.chargers[charger.id]
             max_ma = self._max_ma(charger)
             full_w = max_ma * len(charger.phases) * self.site.voltage_v // 1000
+            stay = self._calendar.stay(charger.id, tick.wall_ms) if trusted else None
             vehicle = asks.Vehicle(
                 charger.id,
                 known.state,
                 max_ma,
                 min(full_w, max(share_w, charger.min_ma * self.site.voltage_v // 1000)),
                 self._diary.session_wh(charger.id),
-                self._calendar.stay(charger.id, tick.wall_ms) if trusted else None,
+                stay,
+                urged.get(charger.id, ""),
+                obeying.is_exempt(charger, stay),
             )
             wants[charger.id] = asks.want(vehicle, prices, tick.wall_ms, self.site.timezone, without_window)
         return wants
+
+    def _vehicles(self) -> dict[str, Vehicle]:
+        """Return what a state of charge is told by."""
+        soc = {c.id: self._state.chargers[c.id].values.get("soc_pm") for c in self.site.chargers}
+        return {
+            name: Vehicle(self._diary.session_wh(name), value if isinstance(value, int) else None)
+            for name, value in soc.items()
+        }
+
+    def _limited(
+        self, tick: Tick, seen: Seen, wants: dict[str, asks.Want], requests: list[Ask]
+    ) -> tuple[list[Cap], list[Ask], dict[str, str]]:
+        """Return the caps of nodes, the asks within the quotas of chargers, and why asks were cut."""
+        stays = {c.id: self._calendar.stay(c.id, tick.wall_ms) for c in self.site.chargers}
+        floors = obeying.floors(self.site, wants, stays if tick.wall_trusted else dict.fromkeys(stays))
+        caps, quotas = obeying.caps(self.site, self._calendar.limits(tick, seen), floors)
+        highest_mv = highest_voltage_mv(self.site)
+        requests, cut = quota.keep_within(requests, quotas, floors.charger_ma, highest_mv)
+        return [*caps, *self._caps(tick)], requests, cut
 
     def _max_ma(self, charger: Charger) -> int:
         """Return the least of the installer's maximum and the device's own."""
@@ -186,8 +236,8 @@ class Controller:
         return held
 
     def _caps(self, tick: Tick) -> list[Cap]:
-        """Return every limit that lowers the installer's: the utility's events and the operator's word."""
-        caps = [*self._calendar.caps(tick), *self._boards.caps(tick.at_ms)]
+        """Return the limits that the operator and the boards' inputs have set."""
+        caps = self._boards.caps(tick.at_ms)
         for said in self._operator.values():
             if said.until_wall_ms is None or tick.wall_ms < said.until_wall_ms:
                 caps.append(

@@ -3,12 +3,16 @@
     state = State.of(site)
     state, commands = restored(state, event)            Restored: what was known before the restart
     state, commands = said(state, event)                UtilitySaid: created, updated, deleted
+    state, commands = taken(state, event)               UtilityTaken: it is on the disk, and the broker knows
     state, commands = opted(state, event)               OptOut
-    state, commands = step(state, tick, site_w)         every tick: the life of events, and compliance
-    limit(state, tick), ahead(…), prices(…), listed(…)  what follows from it: see demand_state.py
+    state, commands = step(state, tick, site_w, seen)   every tick: the life of events, and compliance
+    limit(state, tick), ahead(…), prices(…), listed(…)  what follows: see demand_effects.py, demand_ahead.py
+
+    received ─> acknowledged ─> far ─> near ─> active ⇄ superseded ─> done       or expired: never obeyed
+                                                                                 or cancelled, at any time
 
 Rule 1: a refused message changes nothing: the previous version of the event stands.
-Rule 2: what is not applied yet is kept and named, not forgotten.
+Rule 2: what is not applicable here is kept and named with its reason, not forgotten.
 Rule 3: what comes again (a retained copy, a second delivery) changes nothing and is not told twice.  So an
     event that was deleted is remembered without its intervals: a retained copy of it may come years later.
 
@@ -17,33 +21,63 @@ Source: OpenADR 3.1.1 User Guide 7.9 (cancelling), 8.10 (capacity limits).
 
 import msgspec
 
-from edge.core import compliance
-from edge.core.demand_state import (
-    NO_PRIORITY,
-    Known,
-    MeasureKey,
+from edge.core.demand_ahead import ahead, listed, prices
+from edge.core.demand_effects import (
+    Effect,
     SiteLimit,
+    effects,
+    holding,
+    limit,
+)
+from edge.core.demand_measure import close, let_go, measure
+from edge.core.demand_state import (
+    EVERYTHING,
+    PROGRAM,
+    Known,
+    Seen,
     State,
-    ahead,
     certain_ms,
     clock_set,
-    holding,
+    extents,
+    is_drill,
     know,
-    limit,
-    listed,
     may_last,
-    prices,
-    rank,
+    out_of,
+    priority,
     with_known,
 )
-from edge.core.demand_terms import not_applied, refusal
-from edge.core.timeline import Stretch
-from edge.model.flow import AnyCommand, Audit, Forget, Keep, OptOut, Remember, Restored, Tick, UtilitySaid
+from edge.core.demand_terms import WHOLE, Part, not_applicable, refusal
+from edge.model.flow import (
+    AnyCommand,
+    Audit,
+    Forget,
+    Keep,
+    Link,
+    OptOut,
+    Remember,
+    Restored,
+    Tick,
+    UtilitySaid,
+    UtilityTaken,
+)
 from edge.model.openadr import OpenAdrEvent
 from edge.model.records import EventStep
-from edge.model.units import DAY_MS, HOUR_MS
+from edge.model.units import DAY_MS, HOUR_MS, MINUTE_MS
 
-__all__ = ["SiteLimit", "State", "ahead", "limit", "listed", "opted", "prices", "restored", "said", "step"]
+__all__ = [
+    "SiteLimit",
+    "State",
+    "ahead",
+    "heard",
+    "limit",
+    "listed",
+    "opted",
+    "prices",
+    "restored",
+    "said",
+    "step",
+    "taken",
+]
 
 # One event a program and day is usual; this is for a server that has gone mad.
 EVENTS_MAX = 500
@@ -54,11 +88,14 @@ DELETED_MAX = 200  # events that were deleted; the newest
 # How long an event that is over stays on the page.
 DONE_STAYS_MS = DAY_MS
 
+# An event that begins within this is near: people and plans should look now.
+NEAR_MS = 15 * MINUTE_MS
+
 # The steps at which a restart may find an event.
-LIFE = ("received", "active", "superseded", "done", "cancelled")
+LIFE = ("received", "far", "near", "active", "superseded", "done", "expired", "cancelled")
+OVER = ("done", "expired")
 
 Result = tuple[State, list[AnyCommand]]
-Held = tuple[Known, Stretch, int]
 
 
 def _moved(event_id: str, wall_ms: int, step: str, cause: str = "") -> Keep:
@@ -74,7 +111,7 @@ def restored(state: State, event: Restored) -> Result:
     deleted = {each.id: each.modified_wall_ms for each in event.events if steps.get(each.id) == "cancelled"}
     living = [each for each in event.events if each.id not in deleted]
     known = {
-        each.id: know(each, steps.get(each.id, "received"))
+        each.id: know(state, each, steps.get(each.id, "received"))
         for each in living[:EVENTS_MAX]
         if _foreign(state, each) is None and refusal(each, state.currency) is None
     }
@@ -120,7 +157,7 @@ def _foreign(state: State, event: OpenAdrEvent) -> str | None:
     """Return why an event is not for us; None if it is.  The broker does not filter: we must."""
     if state.programs and event.program_id and event.program_id not in state.programs:
         return f"program {event.program_id} is not ours"
-    if state.targets and event.targets and not set(event.targets) & set(state.targets):
+    if state.targets and event.targets and not set(event.targets) & {*state.targets, *state.plan.names()}:
         return f"targets {', '.join(event.targets[:3])} are not ours"
     return None
 
@@ -143,7 +180,9 @@ def _note(state: State, event: UtilitySaid, outcome: str, once: str) -> Result:
 
 def _same(a: OpenAdrEvent, b: OpenAdrEvent) -> bool:
     """Tell whether two versions say the same, however often and whenever they arrived."""
-    return a == msgspec.structs.replace(b, received_wall_ms=a.received_wall_ms, random_ms=a.random_ms)
+    return a == msgspec.structs.replace(
+        b, received_wall_ms=a.received_wall_ms, random_ms=a.random_ms, reference_w=a.reference_w
+    )
 
 
 def _refused(state: State, new: OpenAdrEvent, old: Known | None) -> str | None:
@@ -158,25 +197,24 @@ def _refused(state: State, new: OpenAdrEvent, old: Known | None) -> str | None:
 def _taken(state: State, event: UtilitySaid, old: Known | None) -> Result:
     """Return the state with a new event, or a new version of one; the draw of randomizeStart stays."""
     new = event.event
-    if old and _extents(old.event) == _extents(new):
+    if old and extents(old.event) == extents(new):
         new = msgspec.structs.replace(new, random_ms=old.event.random_ms)
-    taken = know(new, received_at_ms=None if state.trusted else event.at_ms)
-    lasts = may_last(taken.laid, taken.laid.start_wall_ms)
+    if old:
+        new = msgspec.structs.replace(new, reference_w=old.event.reference_w)
+    fresh = know(state, new, received_at_ms=None if state.trusted else event.at_ms)
+    lasts = may_last(fresh.laid, fresh.laid.start_wall_ms)
     if old and not lasts:
         return _gone(state, event, "its new version never holds")
     cause = ["updated" if old else "created"]
-    if waiting := not_applied(new):
-        cause.append(f"not applied yet: {', '.join(waiting)}")
+    cause += [f"{kind} is not obeyed: {why}" for kind, why in not_applicable(new).items()]
+    if is_drill(state, new):
+        cause.append("a drill")
     if not lasts:
         cause.append("no interval lasts")
-    if new.id in state.opted_out:
+    if out_of(state, new) is not None:
         cause.append("opted out")
     commands: list[AnyCommand] = [Remember(new), _moved(new.id, event.wall_ms, "received", "; ".join(cause))]
-    return with_known(state, taken), commands
-
-
-def _extents(event: OpenAdrEvent) -> list[int]:
-    return [p.randomize_start_ms for p in (event.period, *(i.period for i in event.intervals)) if p]
+    return with_known(state, fresh), commands
 
 
 def _deleted(state: State, event: UtilitySaid, old: Known | None) -> Result:
@@ -190,15 +228,9 @@ def _deleted(state: State, event: UtilitySaid, old: Known | None) -> Result:
 def _gone(state: State, event: UtilitySaid, cause: str) -> Result:
     """Return the state without an event that was cancelled; what was measured of it is a row."""
     gone = event.event.id
-    measures = {key: measure for key, measure in state.measures.items() if key[0] != gone}
-    commands: list[AnyCommand] = [
-        _closed(state, key, compliance.measured(measure, event.at_ms, None), event.wall_ms)
-        for key, measure in state.measures.items()
-        if key[0] == gone
-    ]
+    after, commands = close(state, gone, event.at_ms, event.wall_ms)
     version = max(event.event, state.known[gone].event, key=lambda each: each.modified_wall_ms)
-    state = _without(msgspec.structs.replace(state, measures=measures), gone)
-    state, burying = _buried(state, version)
+    state, burying = _buried(_without(after, gone), version)
     return state, [*commands, _moved(gone, event.wall_ms, "cancelled", cause), Forget(gone), *burying]
 
 
@@ -221,53 +253,119 @@ def _without(state: State, event_id: str) -> State:
     return msgspec.structs.replace(state, known=known, opted_out=opted_out)
 
 
+def taken(state: State, event: UtilityTaken) -> Result:
+    """Return that an event is on the disk and its broker knows; one that is not ours is not told."""
+    if event.event_id not in state.known:
+        return state, []
+    return state, [_moved(event.event_id, event.wall_ms, "acknowledged", "it is on the disk")]
+
+
+def heard(state: State, event: Link) -> State:
+    """Return the state that knows whether the utility can be heard."""
+    if event.up:
+        return msgspec.structs.replace(state, line_lost_at_ms=None)
+    if state.line_lost_at_ms is not None:
+        return state
+    return msgspec.structs.replace(state, line_lost_at_ms=event.at_ms)
+
+
 def opted(state: State, event: OptOut) -> Result:
-    """Return the state after the operator has opted out of an event, or back in."""
+    """Return the state after the operator has opted out of an event, of a program or of all; or back in."""
+    known = state.known.get(event.event_id)
+    if known and known.event.program_id in state.plan.response.binding and not event.back_in:
+        refused = f"refused: events of program {known.event.program_id} are binding"
+        return state, [Audit("utility", f"opt out of {event.event_id}", refused)]
     opted_out = {key: why for key, why in state.opted_out.items() if key != event.event_id}
     if not event.back_in:
         opted_out[event.event_id] = event.reason
+    after = msgspec.structs.replace(state, opted_out=opted_out)
     step_name = "opted in" if event.back_in else "opted out"
-    moved = _moved(event.event_id, event.wall_ms, step_name, event.reason)
-    return msgspec.structs.replace(state, opted_out=opted_out), [moved]
+    if event.event_id != EVERYTHING and not event.event_id.startswith(PROGRAM):
+        return after, [_moved(event.event_id, event.wall_ms, step_name, event.reason)]
+    return after, [
+        _moved(each.event.id, event.wall_ms, step_name, event.reason)
+        for each in state.known.values()
+        if (out_of(state, each.event) is None) != (out_of(after, each.event) is None)
+    ]
 
 
 ### What becomes of it
 
 
-def step(state: State, tick: Tick, site_w: int | None) -> Result:
+def step(state: State, tick: Tick, site_w: int | None, seen: Seen | None = None) -> Result:
     """Move every event along its life, and measure what the site does about the limits that hold.
 
-    site_w: import at the site's root, measured; None while unknown.
+    site_w: import at the site's root, measured; None while unknown.  seen: whatever else devices show.
     Without a trusted clock nothing moves and nothing is measured.
     """
     if not tick.wall_trusted:
         return (msgspec.structs.replace(state, trusted=False) if state.trusted else state), []
+    seen = Seen(site_w) if seen is None else seen
     late = [key for key, known in state.known.items() if known.received_at_ms is not None]
     state = clock_set(state, tick)
     commands: list[AnyCommand] = [Remember(state.known[key].event) for key in late]
     state = msgspec.structs.replace(state, trusted=True, certain=(tick.at_ms, tick.wall_ms))
-    held = holding(state, tick.wall_ms)
-    best = rank(held[0][0], 0)[0] if held else NO_PRIORITY
-    winning = [each for each in held if rank(each[0], 0)[0] == best]
-    state, measuring = _measure(state, winning, tick, site_w)
-    commands += measuring
-    losing = {known.event.id for known, _, _ in held} - {known.event.id for known, _, _ in winning}
+    found = effects(state, tick.wall_ms, seen.lowest_mv)
+    state, referring = _referred(state, found, seen)
+    if referring:
+        found = effects(state, tick.wall_ms, seen.lowest_mv)
+    best = {each.lane: priority(each.known) for each in reversed(found)}
+    strong = [each for each in found if priority(each.known) == best[each.lane]]
+    state, measuring = measure(state, strong, tick, seen)
+    commands += [*referring, *measuring]
+    losing = _losing(found, strong)
     for known in list(state.known.values()):
-        loses_to = held[0][0].event.id if known.event.id in losing else ""
-        state, moving = _lived(state, known, tick.wall_ms, loses_to)
+        state, moving = _lived(state, known, tick.wall_ms, losing.get(known.event.id, ""))
         commands += moving
+    return let_go(state, tick, holding(state, tick, seen)), commands
+
+
+def _losing(found: list[Effect], strong: list[Effect]) -> dict[str, str]:
+    """Return the events that win nowhere, each with an event that wins in its place."""
+    winners = {each.known.event.id for each in strong}
+    first = {each.lane: each.known.event.id for each in reversed(strong)}
+    return {each.known.event.id: first[each.lane] for each in found if each.known.event.id not in winners}
+
+
+def _referred(state: State, found: list[Effect], seen: Seen) -> Result:
+    """Return the state with what was taken when relative setpoints began; it is kept over restarts."""
+    commands: list[AnyCommand] = []
+    for effect in found:
+        known = state.known[effect.known.event.id]
+        if effect.stretch.type != "DISPATCH_SETPOINT_RELATIVE" or known.event.reference_w is not None:
+            continue
+        taken_w = _taken_w(effect.part, seen)
+        if taken_w is not None:
+            event = msgspec.structs.replace(known.event, reference_w=taken_w)
+            state = with_known(state, know(state, event, known.step))
+            commands.append(Remember(event))
     return state, commands
+
+
+def _taken_w(part: Part, seen: Seen) -> int | None:
+    if part == WHOLE:
+        return seen.site_w
+    if part.node:
+        return seen.part_w.get(part.node)
+    powers = [seen.part_w.get(name) for name in part.chargers]
+    known = [power for power in powers if power is not None]
+    return sum(known) if len(known) == len(powers) else None
 
 
 def _lived(state: State, known: Known, wall_ms: int, loses_to: str) -> Result:
     """Return the state with one event moved along, if it has."""
     laid, event_id = known.laid, known.event.id
+    left_ms = laid.start_wall_ms - wall_ms
     if not may_last(laid, wall_ms):
-        if known.step == "done" and wall_ms >= (laid.end_wall_ms or 0) + DONE_STAYS_MS:
+        if known.step in OVER:
+            if wall_ms < (laid.end_wall_ms or 0) + DONE_STAYS_MS:
+                return state, []
             return _without(state, event_id), [Forget(event_id)]
-        new, cause = "done", "" if known.step in ("active", "superseded") else "over before it was obeyed"
-    elif laid.start_wall_ms > wall_ms or event_id in state.opted_out:
+        new, cause = _over(known)
+    elif out_of(state, known.event) is not None:
         return state, []
+    elif left_ms > 0:
+        new, cause = "far" if left_ms > NEAR_MS else "near", f"begins in {-(-left_ms // MINUTE_MS)} min"
     elif loses_to:
         new, cause = "superseded", f"event {loses_to} has the higher priority"
     else:
@@ -278,30 +376,10 @@ def _lived(state: State, known: Known, wall_ms: int, loses_to: str) -> Result:
     return state, [_moved(event_id, wall_ms, new, cause)]
 
 
-def _measure(state: State, winning: list[Held], tick: Tick, site_w: int | None) -> Result:
-    """Return the state with what was measured; a row for every interval that is over."""
-    if not winning and not state.measures:
-        return state, []
-    measures: dict[MeasureKey, compliance.Measure] = {}
-    left = dict(state.measures)
-    for known, stretch, power_w in winning:
-        key = (known.event.id, stretch.interval_id, stretch.from_wall_ms)
-        measure = left.get(key)
-        if measure is None or (measure.limit_w, measure.stretch.to_wall_ms) != (power_w, stretch.to_wall_ms):
-            measure = compliance.begin(stretch, power_w, known.event.received_wall_ms, tick)
-        else:
-            del left[key]
-        measures[key] = compliance.measured(measure, tick.at_ms, site_w)
-    commands = [
-        _closed(state, key, compliance.measured(measure, tick.at_ms, None), tick.wall_ms)
-        for key, measure in left.items()
-    ]
-    return msgspec.structs.replace(state, measures=measures), commands
-
-
-def _closed(state: State, key: MeasureKey, measure: compliance.Measure, wall_ms: int) -> AnyCommand:
-    """Return what is kept of an interval that is over: the report to the utility, or that there is none."""
-    row = compliance.ended(measure, state.known[key[0]].event, wall_ms)
-    if row is None:
-        return _moved(key[0], wall_ms, "unmeasured", f"interval {key[1]}: no measurement of the site")
-    return Keep(row, tell="utility")
+def _over(known: Known) -> tuple[str, str]:
+    """Return as what an event is over, and why."""
+    if known.step in ("active", "superseded"):
+        return "done", ""
+    if not known.event.intervals:
+        return "done", "no interval: it asks for reports only"
+    return "expired", "over before it was obeyed"

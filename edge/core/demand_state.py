@@ -1,69 +1,75 @@
-"""What is known of the utility's events: the state that demand_response.py folds, and what it means.
+"""What is known of the utility's events: the state that demand_response.py folds.
 
-    limit(state, tick) -> SiteLimit | None              what the whole site may import now
-    ahead(state, from, to), prices(state, from, to)     what is known of other times
-    listed(state, from, to)                             every event that is known, for people
+    know(event, plan) -> Known              an event, laid out in time by what it says
+    obeyed(state)                           the events that the operator has not opted out of
+    certain_ms(state, at_ms)                what real time is at least, while the clock is not set
 
-Rule 1: a limit holds from its start to its end and not a tick longer, whatever the broker does.
-Rule 2: of limits that hold together the higher priority wins (User Guide 7.1), the lower limit among
-    equals; of prices the later modificationDateTime among equals.  The standard leaves ties open.
-
-While the wall clock is not trusted nobody can say which interval holds.  Then the lowest limit of all
-events that may not be over is held.  Whether one is over is told by the last moment that was certain (a
-trusted tick, the last heartbeat before the restart, the utility's own modificationDateTime) plus the time
-that has passed since on the monotonic clock: real time cannot be earlier than that.
+What follows from it (limits, prices, floors) is demand_effects.py.
 
 Source: OpenADR 3.1.1 User Guide 7.1, 7.3.
 """
 
-from bisect import bisect_right
-from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
 
 from edge.core.compliance import Measure
-from edge.core.demand_terms import APPLIED, LIMIT, PRICE, limit_w, price_micro
-from edge.core.timeline import MAX_STRETCHES, Claim, Laid, Stretch, between, lay, only, winners
+from edge.core.demand_terms import Part, Plan, What, acted_on, demand, parts
+from edge.core.signals import SIGNALS
+from edge.core.timeline import Laid, Stretch, lay, only
 from edge.model.flow import Tick
 from edge.model.openadr import OpenAdrEvent
-from edge.model.records import EventNow, PriceNow
 from edge.model.site import Site
-
-# Stretches of all events together that are looked at for a plan or a page: a tick has little time.
-CLAIMS_MAX = 6_000
-CLAIMS_MIN = 24  # of one event, however many there are: a day of hours
 
 # A priority of null is the least (the schema's default).
 NO_PRIORITY = 2**62
 
-
-class SiteLimit(NamedTuple):
-    """What the site may import, and why.  until_wall_ms: None where no end is known."""
-
-    limit_w: int
-    because: str
-    event_id: str
-    until_wall_ms: int | None
+# What the operator may opt out of beside a single event: all of them, or a program's.
+EVERYTHING = "*"
+PROGRAM = "program:"
 
 
 class Known(msgspec.Struct, frozen=True):
-    """An event that we know.  limits, prices: its stretches of these types.
+    """An event that we know.
 
-    lowest_w: per stretch of limits, the lowest limit of it and all that begin later.
+    lanes: payload type -> its stretches, of the types that are acted on.  lowest: of those that limit, per
+    stretch, the one with the lowest limit of it and all that begin later.  parts: of the site.
     received_at_ms: monotonic, where it came while the wall clock was not trusted; else None.
     """
 
     event: OpenAdrEvent
     laid: Laid
-    limits: Laid
-    prices: Laid
-    lowest_w: tuple[int, ...]
+    lanes: dict[str, Laid]
+    lowest: dict[str, tuple[Stretch, ...]]
+    parts: tuple[Part, ...]
     step: str = "received"
     received_at_ms: int | None = None
 
 
+class Recovery(NamedTuple):
+    """How a limit that is over is let go: from its own value on, not all at once.
+
+    from_w: the limit that was; at_ms: when it ended, monotonic.  delay_ms: a draw within the event's own
+    tolerance.
+    """
+
+    from_w: int
+    at_ms: int
+    delay_ms: int
+    because: str
+
+
+class Was(NamedTuple):
+    """The limit that held in the last tick: what a recovery begins from.  delay_ms: if it ends now."""
+
+    event_id: str
+    limit_w: int
+    delay_ms: int
+    because: str
+
+
 MeasureKey = tuple[str, int, int]
+Scope = tuple[What, Part]
 
 
 class State(msgspec.Struct, frozen=True):
@@ -72,12 +78,14 @@ class State(msgspec.Struct, frozen=True):
     programs, targets: what is for us; empty is everything.  currency: of the site's prices.
     deleted: id -> modificationDateTime of what was deleted.  noted: what was said once and need not be said
     again; notes: the hour on the monotonic clock, and how much was said in it.  certain: a moment
-    (monotonic, UTC) at which real time was no earlier.
+    (monotonic, UTC) at which real time was no earlier.  line_lost_at_ms: since when the utility cannot be
+    heard, monotonic; None while it can.  was, recoveries: limits that held, and that are being let go.
     """
 
     programs: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     currency: str = "USD"
+    plan: Plan = Plan()
     known: dict[str, Known] = {}
     deleted: dict[str, int] = {}
     opted_out: dict[str, str] = {}
@@ -86,22 +94,66 @@ class State(msgspec.Struct, frozen=True):
     measures: dict[MeasureKey, Measure] = {}
     trusted: bool = False
     certain: tuple[int, int] = (0, 0)
+    line_lost_at_ms: int | None = None
+    was: dict[Scope, Was] = {}
+    recoveries: dict[Scope, Recovery] = {}
 
     @classmethod
     def of(cls, site: Site) -> "State":
         """Return the state of a site that has heard nothing yet."""
+        plan = Plan.of(site)
         if site.utility is None:
-            return cls(currency=site.currency)
+            return cls(currency=site.currency, plan=plan)
         targets = site.utility.targets
-        return cls(site.utility.programs, (*targets, site.utility.ven_name) if targets else (), site.currency)
+        ours = (*targets, site.utility.ven_name) if targets else ()
+        return cls(site.utility.programs, ours, site.currency, plan, line_lost_at_ms=0)
 
 
-def know(event: OpenAdrEvent, step: str = "received", received_at_ms: int | None = None) -> Known:
+class Seen(msgspec.Struct, frozen=True):
+    """What devices show in a tick: import at the site, all charging, the lowest voltage; None: unknown.
+
+    charging_w is what chargers tell, those that are silent counted with all that they may draw.
+    part_w: import of a node, power of a charger.
+    """
+
+    site_w: int | None = None
+    charging_w: int = 0
+    lowest_mv: int | None = None
+    part_w: dict[str, int | None] = {}
+
+    @property
+    def export_w(self) -> int:
+        """What the site would export if nothing charged; 0 while unknown."""
+        return 0 if self.site_w is None else max(0, self.charging_w - self.site_w)
+
+
+def know(
+    state: State, event: OpenAdrEvent, step: str = "received", received_at_ms: int | None = None
+) -> Known:
     """Return an event laid out in time."""
     laid = lay(event)
-    limits = only(laid, LIMIT)
-    lowest = accumulate((limit_w(event, stretch) for stretch in reversed(limits.round)), min)
-    return Known(event, laid, limits, only(laid, PRICE), tuple(lowest)[::-1], step, received_at_ms)
+    lanes = {kind: only(laid, kind) for kind in sorted(acted_on(event))}
+    found = parts(state.plan, event.targets, state.targets)
+    lowest = {
+        kind: _lowest(state.plan, event, lane, found[0])
+        for kind, lane in lanes.items()
+        if SIGNALS[kind].becomes == "limit"
+    }
+    return Known(event, laid, lanes, lowest, found, step, received_at_ms)
+
+
+def _lowest(plan: Plan, event: OpenAdrEvent, lane: Laid, part: Part) -> tuple[Stretch, ...]:
+    """Return, per stretch, the one with the lowest limit among it and all later ones."""
+    found: list[Stretch] = []
+    least = 0
+    for stretch in reversed(lane.round):
+        limit = demand(plan, event, stretch, part).limit
+        if not found or limit < least:
+            found.append(stretch)
+            least = limit
+        else:
+            found.append(found[-1])
+    return tuple(reversed(found))
 
 
 def with_known(state: State, known: Known) -> State:
@@ -115,66 +167,51 @@ def clock_set(state: State, tick: Tick) -> State:
         if known.received_at_ms is not None:
             received = tick.wall_ms - (tick.at_ms - known.received_at_ms)
             event = msgspec.structs.replace(known.event, received_wall_ms=received)
-            state = with_known(state, know(event, known.step))
+            state = with_known(state, know(state, event, known.step))
     return state
 
 
-def limit(state: State, tick: Tick) -> SiteLimit | None:
-    """Return what the site may import now; None where no event limits it.
-
-    With a clock that is not trusted: the lowest limit of all events that may not be over.
-    """
-    if not tick.wall_trusted:
-        return _lowest_not_over(state, tick.at_ms)
-    state = clock_set(state, tick)
-    held = holding(state, tick.wall_ms)
-    if not held:
-        return None
-    known, stretch, power_w = held[0]
-    return SiteLimit(power_w, because(known), known.event.id, stretch.to_wall_ms)
-
-
-def because(known: Known) -> str:
+def because(state: State, known: Known) -> str:
     """Return the reason that people read."""
-    return f"utility event {known.event.name or known.event.id}"
+    who = "drill of the utility" if is_drill(state, known.event) else "utility event"
+    return f"{who} {known.event.name or known.event.id}"
 
 
-def rank(known: Known, power_w: int) -> tuple[int, int]:
-    """Return who wins: the lowest."""
-    priority = known.event.priority
-    return (NO_PRIORITY if priority is None else priority, power_w)
+def is_drill(state: State, event: OpenAdrEvent) -> bool:
+    """Tell whether an event is a rehearsal: by its program, or by a name that begins with drill or test.
+
+    OpenADR 3 has no word for it.
+    """
+    return event.program_id in state.plan.response.drills or event.name.strip().lower().startswith(
+        ("drill", "test")
+    )
+
+
+def priority(known: Known) -> int:
+    """Return an event's priority; the lower is the more important."""
+    return NO_PRIORITY if known.event.priority is None else known.event.priority
+
+
+def out_of(state: State, event: OpenAdrEvent) -> str | None:
+    """Return why the operator has opted out of an event; None if they have not, or may not."""
+    if event.program_id in state.plan.response.binding:
+        return None
+    for key in (event.id, PROGRAM + event.program_id, EVERYTHING):
+        if key in state.opted_out:
+            return state.opted_out[key]
+    return None
 
 
 def obeyed(state: State) -> list[Known]:
     """Return the events that the operator has not opted out of."""
-    return [known for known in state.known.values() if known.event.id not in state.opted_out]
+    if not state.opted_out:
+        return list(state.known.values())
+    return [known for known in state.known.values() if out_of(state, known.event) is None]
 
 
-def holding(state: State, wall_ms: int) -> list[tuple[Known, Stretch, int]]:
-    """Return the limits that hold at a time, the one that wins first."""
-    held = [
-        (known, stretch, limit_w(known.event, stretch))
-        for known in obeyed(state)
-        for stretch in between(known.limits, wall_ms, wall_ms + 1)
-    ]
-    return sorted(held, key=lambda each: rank(each[0], each[2]))
-
-
-def _lowest_not_over(state: State, at_ms: int) -> SiteLimit | None:
-    lowest: SiteLimit | None = None
-    for known in obeyed(state):
-        from_ms = certain_ms(state, at_ms)
-        if known.received_at_ms is not None and _starts_now(known.event):
-            from_ms = known.event.received_wall_ms + at_ms - known.received_at_ms
-        limits = known.limits
-        first = bisect_right(limits.reach_ms, from_ms) if limits.round_ms is None else 0
-        if not may_last(limits, from_ms) or first == len(limits.round):
-            continue
-        power_w = known.lowest_w[first]
-        if lowest is None or power_w < lowest.limit_w:
-            why = f"{because(known)}, held because the clock is not set"
-            lowest = SiteLimit(power_w, why, known.event.id, None)
-    return lowest
+def extents(event: OpenAdrEvent) -> list[int]:
+    """Return what its periods randomise their starts by, ms."""
+    return [p.randomize_start_ms for p in (event.period, *(i.period for i in event.intervals)) if p]
 
 
 def may_last(laid: Laid, from_wall_ms: int) -> bool:
@@ -182,86 +219,7 @@ def may_last(laid: Laid, from_wall_ms: int) -> bool:
     return laid.end_wall_ms is None or laid.end_wall_ms > from_wall_ms
 
 
-def _starts_now(event: OpenAdrEvent) -> bool:
-    """Tell whether an event is placed by when it was received."""
-    first = event.intervals[0].period if event.intervals else None
-    periods = [period for period in (event.period, first) if period is not None]
-    return not any(isinstance(period.start, int) for period in periods)
-
-
 def certain_ms(state: State, at_ms: int) -> int:
     """Return what real time is at least."""
     certain_at_ms, certain_wall_ms = state.certain
     return certain_wall_ms + at_ms - certain_at_ms
-
-
-def _most(state: State) -> int:
-    return max(CLAIMS_MIN, min(MAX_STRETCHES, CLAIMS_MAX // max(1, len(state.known))))
-
-
-def ahead(state: State, from_wall_ms: int, to_wall_ms: int) -> list[EventNow]:
-    """Return the limits that win in a time, in its order, for plans and pages."""
-    claims = [
-        Claim(stretch.from_wall_ms, stretch.to_wall_ms, rank(known, power_w), (known, power_w))
-        for known in obeyed(state)
-        for stretch in between(known.limits, from_wall_ms, to_wall_ms, _most(state))
-        for power_w in (limit_w(known.event, stretch),)
-    ]
-    return [
-        EventNow(
-            piece.what[0].event.id,
-            piece.what[0].event.name,
-            piece.from_wall_ms,
-            piece.to_wall_ms,
-            LIMIT,
-            piece.what[1],
-            piece.what[0].step,
-        )
-        for piece in winners(claims)
-        if piece.from_wall_ms < to_wall_ms and (piece.to_wall_ms is None or piece.to_wall_ms > from_wall_ms)
-    ]
-
-
-def listed(state: State, from_wall_ms: int, to_wall_ms: int) -> list[EventNow]:
-    """Return the limits that win in a time, and one line for whatever else is known: nothing is hidden.
-
-    A line without limit_w spans the whole event: prices, what is not applied yet, what was opted out of, is
-    superseded, over, or further away than the time asked for.
-    """
-    found = ahead(state, from_wall_ms, to_wall_ms)
-    shown = {(each.event_id, each.payload_type) for each in found}
-    for known in state.known.values():
-        event, laid = known.event, known.laid
-        types = {payload.type for interval in event.intervals for payload in interval.payloads}
-        for payload_type in sorted(types) or [""]:
-            if (event.id, payload_type) in shown:
-                continue
-            step = known.step if payload_type in APPLIED else "not applied yet"
-            if event.id in state.opted_out and known.step != "done":
-                step = "opted out"
-            span = (laid.start_wall_ms, laid.end_wall_ms)
-            found.append(EventNow(event.id, event.name, *span, payload_type, None, step))
-    return sorted(found, key=lambda each: (each.from_wall_ms, each.event_id))
-
-
-def prices(state: State, from_wall_ms: int, to_wall_ms: int) -> list[PriceNow]:
-    """Return the utility's prices in a time, in its order, cut to it; where none is told there is a gap.
-
-    The times mean nothing while the wall clock is not trusted.
-    """
-    claims = [
-        Claim(
-            max(stretch.from_wall_ms, from_wall_ms),
-            to_wall_ms if stretch.to_wall_ms is None else min(stretch.to_wall_ms, to_wall_ms),
-            (rank(known, 0)[0], -known.event.modified_wall_ms, -known.event.received_wall_ms),
-            PriceNow(0, 0, price_micro(known.event, stretch), because(known)),
-        )
-        for known in obeyed(state)
-        for stretch in between(known.prices, from_wall_ms, to_wall_ms, _most(state))
-    ]
-    return [
-        msgspec.structs.replace(
-            piece.what, from_wall_ms=piece.from_wall_ms, to_wall_ms=piece.to_wall_ms or to_wall_ms
-        )
-        for piece in winners(claims)
-    ]

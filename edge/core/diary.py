@@ -45,13 +45,22 @@ class Diary:
         session = sessions.current(self._sessions, charger)
         return session.start_wall_ms if session else None
 
+    def sessions(self) -> list[Session]:
+        """Return the sessions of the vehicles that are there."""
+        there = (sessions.current(self._sessions, charger.id) for charger in self._site.chargers)
+        return [session for session in there if session is not None]
+
     def step(self, tick: Tick, state: State, record: TickRecord, boards: Boards) -> list[AnyCommand]:
         """Return the rows that a tick adds."""
         seen = self._observed(state, record, boards, tick.at_ms)
         clock = (tick.at_ms, tick.wall_ms, tick.wall_trusted)
         self._sessions, session_rows = sessions.step(self._sessions, seen, *clock)
         self._ports, port_rows = ports.step(
-            self._ports, seen, *clock, power_lost=self._power_lost(state, tick.at_ms)
+            self._ports,
+            seen,
+            *clock,
+            power_lost=self._power_lost(state, tick.at_ms),
+            policy=self._site.port_policy,
         )
         return [*_kept(session_rows), *_kept(port_rows), *self._decisions.step(record)]
 
@@ -65,6 +74,7 @@ class Diary:
                     known.values,
                     online=now.online and "state" in known.values,  # recognised is not yet asked
                     curtailed=now.granted_ma < charger.max_ma,
+                    offered=now.granted_ma > 0,
                     why=known.lost_why,
                     voltage_v=self._site.voltage_v,
                     stopped=boards.trouble(charger.id, now_ms),

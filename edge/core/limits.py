@@ -6,6 +6,7 @@ divided between the phases as the chargers below ask for them: three equal third
 one-phase vehicles on L1 with a third of what the utility allows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge.core.grid import Other, highest_voltage_mv
@@ -17,13 +18,17 @@ from edge.model.units import PHASES, Triple, amps_text, kw_text, ma_down_from_w
 class Cap:
     """A limit from somewhere else on everything that flows through a node.
 
-    limit_w: total power; limit_ma: per phase.  because: in words, with until when.
+    limit_w: total power; limit_ma: per phase; charging_w: power of what charges, whatever else flows.
+    floor_ma: what exempt vehicles below need, per phase: the cap never leaves less.  because: in words,
+    with until when.
     """
 
     node: str
     because: str
     limit_w: int | None = None
     limit_ma: int | None = None
+    charging_w: int | None = None
+    floor_ma: Triple = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +71,15 @@ def _room(site: Site, node: Node, other: Other, caps: list[Cap], asked: Triple) 
                 because[p] = cap.because
             if cap.limit_ma is not None:
                 high[p] = min(high[p], cap.limit_ma - other.high_ma[p])
-        if cap.limit_w is not None:
+        for now_w, high_w in _watts(cap, other):
             voltage_mv = highest_voltage_mv(site)
-            now_share = divided(ma_down_from_w(cap.limit_w - other.now_w, voltage_mv), asked)
-            high_share = divided(ma_down_from_w(cap.limit_w - other.high_w, voltage_mv), asked)
+            now_share = divided(ma_down_from_w(now_w, voltage_mv), asked)
+            high_share = divided(ma_down_from_w(high_w, voltage_mv), asked)
             for p in PHASES:
-                if now_share[p] < now[p]:
-                    now[p] = now_share[p]
+                if max(now_share[p], cap.floor_ma[p]) < now[p]:
+                    now[p] = max(now_share[p], cap.floor_ma[p])
                     because[p] = cap.because
-                high[p] = min(high[p], high_share[p])
+                high[p] = min(high[p], max(high_share[p], cap.floor_ma[p]))
     if not other.known:
         because = [
             f"{because[p]}, meter silent: other load counted as {amps_text(node.other_max_ma[p])}"
@@ -88,6 +93,14 @@ def _room(site: Site, node: Node, other: Other, caps: list[Cap], asked: Triple) 
         limit_ma=(now[0] + other.now_ma[0], now[1] + other.now_ma[1], now[2] + other.now_ma[2]),
         because=(because[0], because[1], because[2]),
     )
+
+
+def _watts(cap: Cap, other: Other) -> Iterator[tuple[int, int]]:
+    """Yield what a cap leaves for charging, W: for setpoints, and for raising one."""
+    if cap.limit_w is not None:
+        yield cap.limit_w - other.now_w, cap.limit_w - other.high_w
+    if cap.charging_w is not None:
+        yield cap.charging_w, cap.charging_w
 
 
 def divided(total_ma: int, asked: Triple) -> Triple:

@@ -23,7 +23,8 @@ class Observation(msgspec.Struct, frozen=True):
     state: IEC 61851-1 letter, or X.  plugged, available: None where the device does not say.
     power_w: into the vehicle, measured or from currents.  counter_wh: it never goes back but by a reset.
     session_wh: since the vehicle came, as the device counts.  highest_w: no more than this can flow.
-    curtailed: we (or the utility) give it less than it could use.
+    curtailed: we (or the utility) give it less than it could use.  offered: it is given current at all.
+    vehicle, driver: pseudonyms.  soc_pm: state of charge, in thousandths.
     stopped: why an I/O board keeps it from charging, "" if none does.  guarded: what is known of its relay.
     """
 
@@ -41,6 +42,9 @@ class Observation(msgspec.Struct, frozen=True):
     highest_w: int = 400_000
     curtailed: bool = False
     why: str = ""
+    offered: bool = True
+    driver: str = ""
+    soc_pm: int | None = None
     stopped: str = ""
     guarded: str = ""
 
@@ -67,6 +71,7 @@ def of(
     online: bool,
     *,
     curtailed: bool = False,
+    offered: bool = True,
     why: str = "",
     voltage_v: int = 230,
     stopped: str = "",
@@ -92,6 +97,9 @@ def of(
         highest_w=max(1, len(charger.phases) * charger.max_ma * HIGHEST_VOLTS // 1000),
         curtailed=curtailed,
         why=why,
+        offered=offered,
+        driver=str(values.get("tag") or ""),
+        soc_pm=_whole(values, "soc_pm"),
         stopped=stopped,
         guarded=guarded,
     )

@@ -3,18 +3,8 @@
     begin(restored, now_ms) -> Ports
     step(ports, observations, now_ms, wall_ms, wall_trusted, power_lost) -> (Ports, rows to keep)
 
-    observed                                              state     cause
-    -----------------------------------------------------------------------------------------------
-    no mains at the main meter                            down      power        excluded: utility
-    charger silent while the gateway is healthy           down      comms
-    IEC 61851-1 state E or F                              down      fault
-    stopped by the I/O board that guards it               down      unavailable
-    charger says that it is not operative                 down      unavailable
-    no vehicle                                            up        available
-    vehicle, at its full current                          up        in use
-    vehicle, less than it could use because of us         up        curtailed
-    answers, and cannot say its state                     unknown   state
-    gateway off                                           unknown   gateway off
+model/portpolicy.py says which state and cause each thing that is seen has; when it holds is said in
+`_holds` below.  A gateway that was off makes its ports unknown.
 
 What counts as an outage is decided in report/uptime.py, not here: every change is kept as it was seen.
 
@@ -25,8 +15,6 @@ Rule 2: if the wall clock is set while we run, the interval ends and another beg
         and the report takes time that no interval covers as unknown.
 Rule 3: "curtailed" is a matter of minutes: it comes and goes with every tick, and is taken up after
         STEADY_MS only.  All other changes are kept at once.
-
-Source: 23 CFR 680.116(b) for what has to be told apart; the mapping is ours.
 """
 
 from collections.abc import Iterable
@@ -36,6 +24,7 @@ from msgspec.structs import replace
 
 from edge.core.observation import Observation
 from edge.model.flow import Restored
+from edge.model.portpolicy import DEFAULT, PortPolicy
 from edge.model.records import Kept, PortInterval
 from edge.model.units import MINUTE_MS
 
@@ -50,8 +39,6 @@ CLOCK_SET_MS = 2_000
 
 # What was seen before the clock was set, at most, per port.
 UNDATED_MAX = 1_000
-
-UTILITY_OUT = "utility service interruption"
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -116,6 +103,7 @@ def step(
     wall_trusted: bool = True,
     *,
     power_lost: str = "",
+    policy: PortPolicy = DEFAULT,
 ) -> tuple[Ports, list[Kept]]:
     """Fold one tick.  power_lost: how the main meter shows that the mains are gone, "" while they are not.
 
@@ -124,7 +112,7 @@ def step(
     rows: list[Kept] = []
     own = dict(ports.ports)
     for seen in observations:
-        port = _fold(ports, seen, now_ms, power_lost)
+        port = _fold(ports, seen, now_ms, power_lost, policy)
         if port is not None:
             own[seen.port] = port
     ports = replace(ports, ports=own)
@@ -143,32 +131,49 @@ def step(
 # --- what is seen -----------------------------------------------------------------------------------
 
 
-def classify(seen: Observation, power_lost: str = "") -> Seen:
-    """Return the state of a port by the table at the top of this file; the first that holds."""
-    return _trouble(seen, power_lost) or _use(seen)
+def classify(seen: Observation, power_lost: str = "", policy: PortPolicy = DEFAULT) -> Seen:
+    """Return the state of a port by the first rule of the policy that holds; "unknown" if none does."""
+    for rule in policy.rules:
+        if _holds(rule.seen, seen, power_lost, policy):
+            evidence = {
+                "no mains": power_lost,
+                "silent": seen.why or "no answer",
+                "stopped by board": _with_guard(seen.stopped, seen),
+            }.get(rule.seen, _words(seen))
+            return Seen(rule.state, rule.cause, rule.excluded, evidence)
+    return Seen("unknown", "state", "", _words(seen))
 
 
-def _trouble(seen: Observation, power_lost: str) -> Seen | None:
-    if power_lost:
-        return Seen("down", "power", UTILITY_OUT, power_lost)
-    if not seen.online:
-        return Seen("down", "comms", "", seen.why or "no answer")
-    if seen.state in ("E", "F"):
-        return Seen("down", "fault", "", _words(seen))
-    if seen.stopped:
-        return Seen("down", "unavailable", "", _with_guard(seen.stopped, seen))
-    if seen.available is False:
-        return Seen("down", "unavailable", "", "the charger says that it is not operative")
-    return None
+def _holds(what: str, seen: Observation, power_lost: str, policy: PortPolicy) -> bool:
+    """Say whether one of the words of the policy is true of a port.
 
-
-def _use(seen: Observation) -> Seen:
+    A silent charger says nothing but that.  A code that stands while power flows is an old one.
+    """
+    if what == "no mains":
+        return bool(power_lost)
+    if what == "silent" or not seen.online:
+        return what == "silent" and not seen.online
+    codes = set(seen.error.replace(" ", "").split(","))
     there = seen.vehicle_there
-    if there is None and not seen.flowing:
-        return Seen("unknown", "state", "", _words(seen))
-    if there is False:
-        return Seen("up", "available", "", _words(seen))
-    return Seen("up", "curtailed" if seen.curtailed else "in use", "", _words(seen))
+    match what:
+        case "vehicle code":
+            return seen.state in ("E", "F") and not codes.isdisjoint(policy.vehicle_codes)
+        case "state E" | "state F":
+            return seen.state == what[-1]
+        case "port-down code":
+            return not seen.flowing and not codes.isdisjoint(policy.down_codes)
+        case "stopped by board":
+            return bool(seen.stopped)
+        case "not operative":
+            return seen.available is False
+        case "cannot say":
+            return there is None and not seen.flowing
+        case "no vehicle":
+            return there is False
+        case "curtailed":
+            return there is not False and seen.curtailed
+        case _:
+            return there is not False
 
 
 def _words(seen: Observation) -> str:
@@ -180,10 +185,12 @@ def _with_guard(words: str, seen: Observation) -> str:
     return f"{words}; {seen.guarded}" if seen.guarded else words
 
 
-def _fold(ports: Ports, observation: Observation, now_ms: int, power_lost: str) -> Port | None:
+def _fold(
+    ports: Ports, observation: Observation, now_ms: int, power_lost: str, policy: PortPolicy
+) -> Port | None:
     """Return a port after one more look; None while nothing can be said of it."""
     port = ports.ports.get(observation.port)
-    seen = classify(observation, power_lost)
+    seen = classify(observation, power_lost, policy)
     if port is None:
         asked = observation.online or power_lost or now_ms - ports.begun_ms >= START_MS
         return Port(Stretch(seen, now_ms)) if asked else None

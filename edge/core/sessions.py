@@ -12,7 +12,8 @@ Rule 1: durations are monotonic; start and end differ by exactly the duration.  
         does the wall clock say how long it was.
 Rule 2: energy is what the charger's counter says, else its session counter, else power over time.  A
         counter that goes back was reset and counts from 0; one that jumps by more than can flow is
-        not believed.
+        not believed.  While a counter cannot be read power over time stands in for it, and gives way to it
+        when it is back.
 Rule 3: a silent charger says nothing: the session stays open.
 """
 
@@ -21,6 +22,8 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
+from edge.core import attempts
+from edge.core.attempts import Attempt, Before
 from edge.core.observation import Observation
 from edge.model.flow import Restored
 from edge.model.records import Kept, Session
@@ -43,11 +46,15 @@ LONGEST_MS = 30 * DAY_MS
 
 
 class Counter(msgspec.Struct, frozen=True):
-    """A counter as last read.  kind: the words of Session.energy_source.  changed_ms: monotonic."""
+    """A counter as last read.  kind: the words of Session.energy_source.  changed_ms: monotonic.
+
+    stand_in_wh: what was taken from power over time since it could not be read any more.
+    """
 
     kind: str
     value_wh: int
     changed_ms: int
+    stand_in_wh: int = 0
 
 
 class Open(msgspec.Struct, frozen=True):
@@ -70,6 +77,7 @@ class Open(msgspec.Struct, frozen=True):
     carried: bool = False
     wall_sure: bool = True
     start_sure: bool = True
+    attempt: Attempt = Attempt()
 
 
 class Bay(msgspec.Struct, frozen=True):
@@ -144,13 +152,24 @@ def _step_bay(sessions: Sessions, bay: Bay, seen: Observation, now: Now) -> tupl
         rows += [row] if row else []
     if bay.open is not None:
         bay = replace(bay, open=_placed(bay.open, now))
-    counter, flowed_wh = _count(bay.counter, seen, now.ms)
+    last = bay.counter
+    counter, flowed_wh = _count(last, seen, now.ms)
     bay = replace(bay, counter=counter)
     if bay.open is not None and seen.online and not bay.open.carried:
-        another = bool(seen.vehicle and bay.open.row.vehicle and seen.vehicle != bay.open.row.vehicle)
-        opened = _with_vehicle(bay.open, seen, there and not another, now)
+        before = bay.open
+        another = bool(seen.vehicle and before.row.vehicle and seen.vehicle != before.row.vehicle)
+        opened = _with_vehicle(before, seen, there and not another, now)
+        if before.gone_ms is None and not another:
+            clock = Before(before.flowing, before.start_ms, before.seen_ms, now.ms, HOLD_MS)
+            row, attempt = attempts.fold(opened.row, before.attempt, clock, seen)
+            opened = replace(opened, row=row, attempt=attempt)
         opened = _with_energy(opened, seen, counter, flowed_wh, now)
-        bay = replace(bay, open=opened)
+        if flowed_wh is None and counter is not None and counter is last:  # it could not be read
+            added_wh = opened.row.energy_wh - before.row.energy_wh
+            counter = replace(counter, stand_in_wh=counter.stand_in_wh + added_wh)
+        elif counter is not None and last is not None and last.stand_in_wh:
+            opened = replace(opened, row=replace(opened.row, energy_source=counter.kind))
+        bay = Bay(counter, opened)
     if bay.open is not None and _is_over(bay.open, seen, now):
         rows.append(_ended(bay.open))
         bay = replace(bay, open=None)
@@ -179,6 +198,12 @@ def _opened(sessions: Sessions, bay: Bay, seen: Observation, now: Now) -> Open:
         error=seen.error,
         vehicle=seen.vehicle,
         counter_wh=bay.counter.value_wh if bay.counter else None,
+        port=seen.port,
+        driver=seen.driver,
+        first_power_ms=0 if seen.flowing else None,
+        last_power_ms=0 if seen.flowing else None,
+        soc_start_pm=seen.soc_pm,
+        soc_end_pm=seen.soc_pm,
     )
     return Open(
         row=row,
@@ -204,12 +229,14 @@ def _ended(opened: Open) -> Session:
     gone_ms = opened.gone_ms if opened.gone_ms is not None else opened.seen_ms
     lost = gone_ms - opened.seen_ms > HOLD_MS
     duration_ms = (opened.seen_ms if lost else gone_ms) - opened.start_ms
-    return replace(
+    row = replace(
         opened.row,
         duration_ms=duration_ms,
         end_wall_ms=opened.row.start_wall_ms + duration_ms,
         end_reason="lost" if lost else "unplugged",
+        stop="lost" if lost and opened.row.starts and not opened.row.stop else opened.row.stop,
     )
+    return attempts.given_up(row)
 
 
 def _pick_up(sessions: Sessions, opened: Open, seen: Observation, now: Now) -> tuple[Bay, Session | None]:
@@ -236,6 +263,7 @@ def _pick_up(sessions: Sessions, opened: Open, seen: Observation, now: Now) -> t
             duration_ms=known_ms,
             end_wall_ms=row.start_wall_ms + known_ms,
             end_reason="gateway off",
+            stop=row.stop or ("gateway off" if row.starts else ""),
         )
     opened = replace(
         opened,
@@ -273,7 +301,8 @@ def _worth_keeping(opened: Open, now: Now) -> bool:
     """Whether more than the length has changed since the last row, and that is a while ago."""
     if opened.kept is None or now.ms - opened.kept_ms < KEEP_EVERY_MS:
         return False
-    return replace(opened.row, duration_ms=0) != replace(opened.kept, duration_ms=0)
+    now_row, kept = (replace(row, duration_ms=0, offered_ms=0) for row in (opened.row, opened.kept))
+    return now_row != kept
 
 
 # --- what happens in between ------------------------------------------------------------------------
@@ -282,15 +311,16 @@ def _worth_keeping(opened: Open, now: Now) -> bool:
 def _with_vehicle(opened: Open, seen: Observation, there: bool | None, now: Now) -> Open:
     """Note whether the vehicle is there; None leaves what was last known."""
     if there is None:
-        return replace(opened, row=replace(opened.row, error=seen.error or opened.row.error))
+        return replace(opened, row=replace(opened.row, error=attempts.errors(opened.row.error, seen.error)))
     if not there:
         return opened if opened.gone_ms is not None else replace(opened, gone_ms=now.ms, flowing=False)
     row = replace(
         opened.row,
         starts=opened.row.starts + int(seen.flowing and not opened.flowing),
         power_w_max=max(opened.row.power_w_max, seen.power_w or 0),
-        error=seen.error or opened.row.error,
+        error=attempts.errors(opened.row.error, seen.error),
         vehicle=opened.row.vehicle or seen.vehicle,
+        driver=opened.row.driver or seen.driver,
     )
     return replace(opened, row=row, gone_ms=None)
 
@@ -332,11 +362,13 @@ def _count(last: Counter | None, seen: Observation, now_ms: int) -> tuple[Counte
     elif seen.session_wh is not None:
         kind, value_wh = "session counter", seen.session_wh
     else:
-        return None, None
+        return last, None
     if last is None or last.kind != kind:
         return Counter(kind, value_wh, now_ms), None
     if value_wh == last.value_wh:
         return last, 0
     step_wh = value_wh - last.value_wh if value_wh > last.value_wh else value_wh
     most_wh = seen.highest_w * (now_ms - last.changed_ms) // HOUR_MS + COUNTER_STEP_WH
-    return Counter(kind, value_wh, now_ms), step_wh if step_wh <= most_wh else 0
+    believed_wh = step_wh if step_wh <= most_wh else 0
+    owed_wh = max(0, last.stand_in_wh - believed_wh)
+    return Counter(kind, value_wh, now_ms, owed_wh), max(0, believed_wh - last.stand_in_wh)

@@ -43,12 +43,13 @@ def on_site_phases(
 
 @dataclass(slots=True)
 class MeterKnown:
-    """A meter's latest.  at_ms: None until it has answered once."""
+    """A meter's latest.  at_ms: None until it has answered once.  counter_wh: import, as far as it counts."""
 
     currents_ma: Triple | None = None
     power_w: int | None = None
     voltages_mv: tuple[int, ...] = ()
     at_ms: int | None = None
+    counter_wh: int | None = None
 
     def read(self, meter: Meter, at_ms: int, values: dict[str, int | str]) -> None:
         """Take in a reading; one without currents does not make the meter any younger."""
@@ -62,6 +63,9 @@ class MeterKnown:
                 parts = on_site_phases(values, POWER_KEYS, meter.phases)
                 power = sum(parts) if parts is not None else None
             self.power_w = power * ratio if power is not None else None
+        counter = values.get("energy_import_wh")
+        if isinstance(counter, int):
+            self.counter_wh = counter * meter.ratio
         voltages = on_site_phases(values, VOLTAGE_KEYS, meter.phases)
         if voltages is not None:
             self.voltages_mv = voltages

@@ -49,7 +49,7 @@ class Laid(msgspec.Struct, frozen=True):
 
     round_ms: how long a round lasts; None where it does not repeat.  end_wall_ms: None for ever.
     reach_ms: per stretch, the latest end of it and all before it: where a search may begin.
-    An event without any extent (cancelled by PT0S, or report-only) has start and end alike, and no round.
+    An event without any extent (cancelled by PT0S) has start and end alike, and no round.
     """
 
     round: tuple[Stretch, ...]
@@ -66,12 +66,12 @@ def stretches(event: OpenAdrEvent, from_wall_ms: int, to_wall_ms: int) -> list[S
 
 def lay(event: OpenAdrEvent) -> Laid:
     """Lay an event's intervals out in time: inheritance, "now", random shift, looping and truncation."""
-    placed = _placed(event)
-    if not placed:
-        return Laid((), None, event.received_wall_ms, event.received_wall_ms)
-    start = min(begin for begin, _, _ in placed)
-    ends = [end for _, end, _ in placed if end is not None]
-    round_end = max(ends) if len(ends) == len(placed) else None
+    found = placed(event)
+    if not found:
+        return _report_only(event)
+    start = min(begin for begin, _, _ in found)
+    ends = [end for _, end, _ in found if end is not None]
+    round_end = max(ends) if len(ends) == len(found) else None
     end, round_ms = round_end, None
     if event.duration_ms is None and round_end is not None:
         end, round_ms = None, round_end - start
@@ -81,8 +81,20 @@ def lay(event: OpenAdrEvent) -> Laid:
             round_ms = round_end - start
     if end is not None and end <= start:
         return Laid((), None, start, start)
-    made = [stretch for begin, until, interval in placed for stretch in _split(begin, until, interval)]
+    made = [stretch for begin, until, interval in found for stretch in _split(begin, until, interval)]
     return _laid(made, round_ms, start, end)
+
+
+def _report_only(event: OpenAdrEvent) -> Laid:
+    """Return an event without intervals: where it asks for reports, it lasts until it is deleted.
+
+    Its own duration ends it earlier.  Source: User Guide 7.5, report-only events; 8.6 to 8.8.
+    """
+    given = event.period.start if event.period else None
+    start = given if isinstance(given, int) else event.received_wall_ms
+    if event.intervals or not event.report_descriptors:
+        return Laid((), None, event.received_wall_ms, event.received_wall_ms)
+    return Laid((), None, start, start + event.duration_ms if event.duration_ms else None)
 
 
 def _laid(made: Iterable[Stretch], round_ms: int | None, start: int, end: int | None) -> Laid:
@@ -97,12 +109,12 @@ def only(laid: Laid, payload_type: str) -> Laid:
     return _laid(kept, laid.round_ms, laid.start_wall_ms, laid.end_wall_ms)
 
 
-def _placed(event: OpenAdrEvent) -> list[tuple[int, int | None, Interval]]:
-    """Return begin, end and interval of one round; intervals without length are left out."""
+def placed(event: OpenAdrEvent) -> list[tuple[int, int | None, Interval]]:
+    """Return begin, end and interval of one round, as sent; intervals without length are left out."""
     default = event.period or IntervalPeriod()
     largest_ms = _largest_randomize_ms(event)
     event_start = default.start if isinstance(default.start, int) else event.received_wall_ms
-    placed: list[tuple[int, int | None, Interval]] = []
+    found: list[tuple[int, int | None, Interval]] = []
     follows: int | None = event_start
     for n, interval in enumerate(event.intervals):
         own = interval.period or IntervalPeriod(inherits_duration=True)
@@ -117,8 +129,8 @@ def _placed(event: OpenAdrEvent) -> list[tuple[int, int | None, Interval]]:
         duration_ms = default.duration_ms if own.inherits_duration else own.duration_ms
         follows = None if duration_ms is None else begin + max(0, duration_ms)
         if follows != begin:
-            placed.append((begin, follows, interval))
-    return placed
+            found.append((begin, follows, interval))
+    return found
 
 
 def _largest_randomize_ms(event: OpenAdrEvent) -> int:

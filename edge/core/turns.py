@@ -5,6 +5,7 @@ Rule 2: when not everyone can have the minimum, rotation.py says whose turn it i
 Rule 3: what a vehicle leaves of its grant moves on to others (unused.py).
 Rule 4: who would miss the departure at its share of the site comes before everybody who would not (I12),
         until it has a quarter of an hour to spare again; among those, and the others, the stated priority.
+        Who is exempt from the utility's signals comes before them all.
 Rule 5: a vehicle that must not see 0 A asks for its minimum even while it would rather wait.
 """
 
@@ -97,6 +98,8 @@ class Turns:
         self._rotation = rotation.fold(self._rotation, wants, granted_ma, given_w, now_ms)
 
     def _priority(self, want: Want) -> int:
+        if want.exempt:
+            return want.priority - NOT_IN_DANGER
         spare_ms = SPARE_MS if want.charger in self._in_danger else 0
         if want.laxity_ms is not None and want.laxity_ms < spare_ms:
             self._in_danger.add(want.charger)

@@ -68,8 +68,18 @@ class UtilitySaid(Event, frozen=True):
     topic: str = ""
 
 
+class UtilityTaken(Event, frozen=True):
+    """What the utility said of an event is on the disk, and its broker has been told so."""
+
+    wall_ms: int
+    event_id: str
+
+
 class OptOut(Event, frozen=True):
-    """The operator opts out of an event of the utility, with a reason; or back in."""
+    """The operator opts out of an event of the utility, with a reason; or back in.
+
+    event_id: of one event; "program:ID" of all that a program sends; "*" of all.
+    """
 
     wall_ms: int
     event_id: str
@@ -129,6 +139,7 @@ AnyEvent = (
     | Lost
     | Written
     | UtilitySaid
+    | UtilityTaken
     | OptOut
     | WindowSet
     | WindowRemoved

@@ -4,24 +4,29 @@
     root/session    a session began, and again when it has ended
     root/outage     a port went down or unknown, and again when it is over
     root/uptime     a port's uptime of a month
+    root/telemetry  a quarter of an hour of the site, and what each session got in it
+    root/gone       numbers that will not come any more, and why
 
 Rule 1: every message says its schema with version, site, boot_id, seq, key and when it was made (UTC ms).
 Rule 2: key is the idempotency key: the same key is the same message, however often it comes.  id names the
     thing; of several messages about one thing the highest seq counts.
 Rule 3: seq counts the messages of the network link without gaps, over restarts.  It is set when a message
-    leaves the outbox (numbered), because only the store gives numbers.  A status is not in the sequence: 0.
-Rule 4: what is here is described in docs/asyncapi.yaml; changes are additive, or the version goes up.
+    leaves the outbox (numbered), because only the store gives numbers.  A status is not in the sequence: 0;
+    its last_seq says how far the numbers go, so that the end of the sequence can be missed, too.
+Rule 4: stream names the store that counts.  A gateway with a new disk begins a new stream at 1; numbers of
+    different streams have nothing to do with each other.
+Rule 5: what is here is described in docs/asyncapi.yaml; changes are additive, or the version goes up.
 
 Source for the uptime figures: 23 CFR 680.116(b).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from edge.model.records import Kept, PortInterval, Session
+from edge.model.records import ChargeBlock, Kept, LoadBlock, PortInterval, Session
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +37,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     seq: Annotated[int, msgspec.Meta(ge=0)] = 0
     key: str
     made_wall_ms: int
+    stream: str = ""
 
 
 class Status(Message, frozen=True, kw_only=True):
@@ -40,6 +46,7 @@ class Status(Message, frozen=True, kw_only=True):
     schema: Literal["depot-edge/status/1"] = "depot-edge/status/1"
     state: Literal["online", "offline", "lost"]
     version: str
+    last_seq: int = 0
 
 
 class SessionMessage(Message, frozen=True, kw_only=True):
@@ -104,36 +111,88 @@ class UptimeMessage(Message, frozen=True, kw_only=True):
     uptime_conservative_ppm: int | None
 
 
-AnyMessage = Status | SessionMessage | OutageMessage | UptimeMessage
+class Charged(msgspec.Struct, frozen=True):
+    """What a session got at a port in a quarter of an hour."""
+
+    port: str
+    session: str
+    energy_wh: int
+
+
+class TelemetryMessage(Message, frozen=True, kw_only=True):
+    """A quarter of an hour of the site's grid connection, and what each session got in it.
+
+    measured_ms: for how long of it the main meter was known; the rest is in no figure.
+    The only messages that are given up when too much waits: oldest first, and `gone` says which.
+    """
+
+    schema: Literal["depot-edge/telemetry/1"] = "depot-edge/telemetry/1"
+    id: str
+    start_wall_ms: int
+    import_wh: int
+    export_wh: int
+    charging_wh: int
+    measured_ms: int
+    charged: list[Charged]
+
+
+class GoneMessage(Message, frozen=True, kw_only=True):
+    """Numbers that will not come any more: of its own stream, from first to last, both included."""
+
+    schema: Literal["depot-edge/gone/1"] = "depot-edge/gone/1"
+    id: str
+    first: int
+    last: int
+    why: str
+
+
+AnyMessage = Status | SessionMessage | OutageMessage | UptimeMessage | TelemetryMessage | GoneMessage
 
 
 class Sender(NamedTuple):
-    """Who speaks.  root: the topic below which everything stands.  ports: charger id -> port id."""
+    """Who speaks.  root: the topic below which everything stands.  ports: charger id -> port id.
+
+    stream: of the store that numbers the messages.
+    """
 
     root: str
     site: str
     boot_id: str
     ports: Mapping[str, str]
+    stream: str = ""
 
 
 class Told(NamedTuple):
-    """A message ready for the outbox, or to be published at once."""
+    """A message ready for the outbox, or to be published at once.
+
+    lane: messages of one lane, a port, are told one after the other.  telemetry: may be given up.
+    """
 
     topic: str
     payload: bytes
     key: str
+    lane: str = ""
+    telemetry: bool = False
 
 
-def status(sender: Sender, state: Literal["online", "offline", "lost"], version: str, wall_ms: int) -> Told:
-    """Return a birth, farewell or last will.  Published retained."""
+def status(
+    sender: Sender,
+    state: Literal["online", "offline", "lost"],
+    version: str,
+    wall_ms: int,
+    last_seq: int = 0,
+) -> Told:
+    """Return a birth, farewell or last will.  Published retained.  last_seq: the highest number given."""
     key = f"status/{sender.boot_id}/{state}/{wall_ms}"
     message = Status(
         site=sender.site,
         boot_id=sender.boot_id,
         key=key,
         made_wall_ms=wall_ms,
+        stream=sender.stream,
         state=state,
         version=version,
+        last_seq=last_seq,
     )
     return Told(f"{sender.root}/status", msgspec.json.encode(message), key)
 
@@ -179,6 +238,29 @@ def uptime(
     return _told(sender, "uptime", UptimeMessage, body, wall_ms)
 
 
+def telemetry(sender: Sender, site: LoadBlock, charged: Iterable[ChargeBlock], wall_ms: int) -> Told:
+    """Return the message of a quarter of an hour that is over."""
+    body = {
+        "id": f"quarter/{site.start_wall_ms}",
+        "start_wall_ms": site.start_wall_ms,
+        "import_wh": site.import_wh,
+        "export_wh": site.export_wh,
+        "charging_wh": site.charging_wh,
+        "measured_ms": site.measured_ms,
+        "charged": [
+            Charged(sender.ports.get(row.charger, row.charger), row.session_id, row.energy_wh)
+            for row in charged
+        ],
+    }
+    return _told(sender, "telemetry", TelemetryMessage, body, wall_ms)._replace(telemetry=True)
+
+
+def gone(sender: Sender, first: int, last: int, why: str, wall_ms: int) -> Told:
+    """Return the message that says which numbers will not come any more."""
+    body = {"id": f"{sender.stream}/{first}-{last}", "first": first, "last": last, "why": why}
+    return _told(sender, "gone", GoneMessage, body, wall_ms)
+
+
 def _told(sender: Sender, kind: str, struct: type[Message], body: dict[str, object], wall_ms: int) -> Told:
     """Return a message whose key names the thing and what is said of it, but not when it is said."""
     digest = hashlib.sha256(msgspec.json.encode(body)).hexdigest()[:16]
@@ -188,9 +270,10 @@ def _told(sender: Sender, kind: str, struct: type[Message], body: dict[str, obje
         "boot_id": sender.boot_id,
         "key": key,
         "made_wall_ms": wall_ms,
+        "stream": sender.stream,
     }
     message = msgspec.convert(head | body, struct)
-    return Told(f"{sender.root}/{kind}", msgspec.json.encode(message), key)
+    return Told(f"{sender.root}/{kind}", msgspec.json.encode(message), key, str(body.get("port", "")))
 
 
 def numbered(payload: bytes, seq: int) -> bytes:

@@ -57,7 +57,10 @@ class PayloadDescriptor(msgspec.Struct, frozen=True):
 
 
 class ReportDescriptor(msgspec.Struct, frozen=True):
-    """What the utility wants to be told.  frequency, numbers of intervals: as in the schema."""
+    """What the utility wants to be told.  frequency, numbers of intervals: as in the schema.
+
+    report_intervals: INTERVALS, SUB_INTERVALS or OPEN_INTERVALS.
+    """
 
     payload_type: str
     reading_type: str = "DIRECT_READ"
@@ -69,6 +72,7 @@ class ReportDescriptor(msgspec.Struct, frozen=True):
     historical: bool = True
     frequency: int = -1
     repeat: int = 1
+    report_intervals: str = "INTERVALS"
 
 
 class OpenAdrEvent(msgspec.Struct, frozen=True):
@@ -78,6 +82,7 @@ class OpenAdrEvent(msgspec.Struct, frozen=True):
     received_wall_ms: when we first saw this version of it: "now" means then.
     random_ms: the one draw of randomizeStart, kept over restarts: uniform within plus and minus the
         largest randomizeStart in the event; a period with a smaller one shifts in proportion.
+    reference_w: what was taken when its first relative setpoint began, kept over restarts; None before.
     """
 
     id: str
@@ -94,3 +99,4 @@ class OpenAdrEvent(msgspec.Struct, frozen=True):
     report_descriptors: tuple[ReportDescriptor, ...] = ()
     received_wall_ms: int = 0
     random_ms: int = 0
+    reference_w: int | None = None

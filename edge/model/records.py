@@ -22,6 +22,12 @@ class Session(Kept, frozen=True):
     counter_wh: that counter when the row was kept: what flows while the gateway is off is not lost.
     charging_ms: power flowed.  starts: how often it began to.  power_w_max: the highest that was read.
     end_reason: "unplugged", "lost", "gateway off"; OCPI and EV-ChART words are made in edge/report.
+    error: every error that was shown, in that order, separated by commas; MREC codes where known.
+    vehicle, driver: pseudonyms (shell/pseudonyms.py), never what the charger has read.
+    offered_ms: current was offered.  failed_starts: how often none was taken that was asked for.
+    first_power_ms, last_power_ms: after the start, None where power never flowed.
+    stop: how the last charging ended: "vehicle", "paused", "fault", "unplugged", "lost", "gateway off".
+    soc_start_pm, soc_end_pm: state of charge in thousandths, as first and last read.
     """
 
     id: str
@@ -38,6 +44,15 @@ class Session(Kept, frozen=True):
     error: str = ""
     vehicle: str = ""
     counter_wh: int | None = None
+    port: str = ""
+    driver: str = ""
+    offered_ms: int = 0
+    failed_starts: int = 0
+    first_power_ms: int | None = None
+    last_power_ms: int | None = None
+    stop: str = ""
+    soc_start_pm: int | None = None
+    soc_end_pm: int | None = None
 
 
 class PortInterval(Kept, frozen=True):
@@ -70,9 +85,10 @@ class Decision(Kept, frozen=True):
 
 
 class EventStep(Kept, frozen=True):
-    """An event of the utility moved: received, far, near, active, done, cancelled, superseded, refused.
+    """An event of the utility moved: received, far, near, active, superseded; done, expired, cancelled.
 
-    Also "opted out", "opted in", and "unmeasured": a limit ended of which no measurement was there.
+    Also "acknowledged" (on the disk, and the utility's broker knows), "refused", "opted out", "opted in",
+    and "unmeasured": a limit ended of which no measurement was there.
     """
 
     event_id: str
@@ -84,7 +100,9 @@ class EventStep(Kept, frozen=True):
 class Compliance(Kept, frozen=True):
     """What was done in one interval of a limit: asked, measured, when it was complied with.
 
-    mean_w, highest_w: import at the site, the highest of what came 13.2 s after the start (I5).
+    mean_w, highest_w: import at the site, the highest of what came 13.2 s after the start (I5); where the
+    limit is on charging (SIMPLE, offsets, alerts), what all chargers took together.
+    drill: it was a rehearsal, and is told so.
     start_wall_ms: of the interval, or since when it was obeyed if that was later.
     complied_after_ms: from there until the site was first within the limit; None if it never was.
     measured_ms: for how long of it there were measurements.
@@ -103,9 +121,82 @@ class Compliance(Kept, frozen=True):
     energy_wh: int
     complied_after_ms: int | None
     measured_ms: int = 0
+    drill: bool = False
 
 
-AnyKept = Session | PortInterval | Decision | EventStep | Compliance
+class LoadBlock(Kept, frozen=True):
+    """A quarter of an hour of the site by its main meter: what bills, peaks and baselines count.
+
+    start_wall_ms: a whole quarter of UTC, and so of every time zone in use.  import_wh, export_wh: the
+    meter's power over time; charging_wh: of it into vehicles.  measured_ms: for how long of it the meter
+    was known; the rest is in no figure.  counter_wh: the meter's import counter at the end, where it has
+    one: what flowed while the gateway was off is not lost to the month's sum.
+    """
+
+    start_wall_ms: int
+    import_wh: int
+    export_wh: int = 0
+    charging_wh: int = 0
+    measured_ms: int = 0
+    counter_wh: int | None = None
+
+
+class ChargeBlock(Kept, frozen=True):
+    """What a session got in a quarter of an hour: the vehicle's part of a LoadBlock."""
+
+    session_id: str
+    start_wall_ms: int
+    charger: str
+    energy_wh: int
+
+
+class LoadSlot(Kept, frozen=True):
+    """What flowed at the site's root in a minute or less: what reports and pictures of events are made of.
+
+    A slot never straddles a minute, nor the beginning or end of an interval of the utility's events, so sums
+    of slots are exact.  Energies in Ws (J): import, export, and what went into vehicles.  measured_ms: for
+    how long of it the site was measured; energies are of that time.  highest_w: the highest import that was
+    read, None where nothing was.  limit_w: the lowest limit of the utility that held in it, None without one.
+    """
+
+    start_wall_ms: int
+    duration_ms: int
+    measured_ms: int = 0
+    energy_ws: int = 0
+    export_ws: int = 0
+    charging_ws: int = 0
+    highest_w: int | None = None
+    limit_w: int | None = None
+
+
+class ChargerSlot(Kept, frozen=True):
+    """What went into the vehicle at a charger in up to a quarter of an hour of an event of the utility.
+
+    Kept while an event limits the site or asks for reports, and a vehicle is there.
+    held_ms: for how long it got less than it could use while a limit of the utility held.
+    """
+
+    charger: str
+    start_wall_ms: int
+    duration_ms: int
+    measured_ms: int = 0
+    energy_ws: int = 0
+    highest_w: int = 0
+    held_ms: int = 0
+    vehicle: str = ""
+
+
+AnyKept = (
+    Session
+    | PortInterval
+    | Decision
+    | EventStep
+    | Compliance
+    | LoadBlock
+    | ChargeBlock
+    | LoadSlot
+    | ChargerSlot
+)
 
 
 class NodeNow(msgspec.Struct, frozen=True):
@@ -161,8 +252,33 @@ class PriceNow(msgspec.Struct, frozen=True):
     source: str
 
 
+class Short(msgspec.Struct, frozen=True):
+    """A vehicle that an event will leave without some of what it needs (I12)."""
+
+    charger: str
+    vehicle: str
+    missing_wh: int
+    ready_by_wall_ms: int
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """Will we comply?  load_w: the highest that the site is expected to take while the limit holds.
+
+    least_w: of it, what cannot be lowered.  short: who will miss something because of the event.
+    """
+
+    load_w: int
+    least_w: int
+    complies: bool
+    short: tuple[Short, ...] = ()
+
+
 class EventNow(msgspec.Struct, frozen=True):
-    """A stretch in which an event of the utility limits the site."""
+    """A stretch in which an event of the utility says something.
+
+    limit_w: import of the whole site; charging_w: of all chargers together; None where it is no such limit.
+    effect: what it does here, in words, or why it is not applicable.  binding: no opting out.
+    """
 
     event_id: str
     name: str
@@ -171,6 +287,12 @@ class EventNow(msgspec.Struct, frozen=True):
     payload_type: str
     limit_w: int | None
     step: str
+    charging_w: int | None = None
+    effect: str = ""
+    program_id: str = ""
+    binding: bool = False
+    drill: bool = False
+    outlook: Outlook | None = None
 
 
 class TickRecord(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from edge.model.portpolicy import PortPolicy
 from edge.model.units import IEC_61851_MIN_MA, PHASES, Triple
 
 Days = tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
@@ -80,6 +81,8 @@ class Charger(msgspec.Struct, frozen=True):
     port: the id that uptime and sessions are reported under.
     keep_on: its vehicle must not see 0 A, or it falls asleep for good: kept at min_ma.
     on_off_ms: minimum on and off time, None for the policy's.
+    groups: what the utility's targets may call it together with others.
+    must_leave: whoever stands here is exempt from the utility's signals, as far as it needs.
     """
 
     id: str
@@ -96,6 +99,8 @@ class Charger(msgspec.Struct, frozen=True):
     name: str = ""
     keep_on: bool = False
     on_off_ms: int | None = None
+    groups: tuple[str, ...] = ()
+    must_leave: bool = False
 
 
 class Relay(msgspec.Struct, frozen=True):
@@ -140,6 +145,7 @@ class Window(msgspec.Struct, frozen=True):
 
     charger: by bay.  from_min, ready_by_min: minutes after local midnight; ready_by before from is the
     next day.  days: of the `from` side.  priority: lower is served first.
+    must_leave: exempt from the utility's signals, as far as it needs.
     """
 
     id: str
@@ -151,10 +157,14 @@ class Window(msgspec.Struct, frozen=True):
     priority: int = 0
     vehicle: str = ""
     source: Literal["site", "operator"] = "operator"
+    must_leave: bool = False
 
 
 class Broker(msgspec.Struct, frozen=True):
-    """An MQTT broker and our credentials there.  Secrets are files, not values (0600)."""
+    """An MQTT broker and our credentials there.  Secrets are files, not values (0600).
+
+    login: "bearer" where an OAuth2 access token (Token) is the password.
+    """
 
     host: str
     port: int = 8883
@@ -167,21 +177,102 @@ class Broker(msgspec.Struct, frozen=True):
     cert_file: str = ""
     key_file: str = ""
     keepalive_s: int = 30
+    login: Literal["password", "bearer"] = "password"
+
+
+class Token(msgspec.Struct, frozen=True):
+    """Where OAuth2 access tokens come from: client credentials.  url: "" where the VTN names it."""
+
+    client_id: str
+    secret_file: str
+    url: str = ""
+    scope: str = ""
+
+
+class Vtn(msgspec.Struct, frozen=True):
+    """The utility's REST server.  url: its base address, without a slash at the end.
+
+    poll_ms: how often it is asked while no broker tells what is new.
+    """
+
+    url: str
+    poll_ms: int = 60_000
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
 
 
 class Utility(msgspec.Struct, frozen=True):
     """The utility: where its events come from and where reports go.
 
+    broker: None where the VTN names it, or there is none.
     event_topics: filters; a topic's last level create, update or delete says the operation where the
-    message has no envelope.  targets: events with targets that name none of these are not for us.
+    message has no envelope; empty where the VTN names them.  report_topic: "" where reports go by REST.
+    targets: events with targets that name none of these are not for us.
+    vtn: its REST server, None where it has MQTT alone.  token: our credentials for OAuth2, None for none.
     """
 
-    broker: Broker
+    broker: Broker | None
     event_topics: tuple[str, ...]
     report_topic: str
     ven_name: str
     programs: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    vtn: Vtn | None = None
+    token: Token | None = None
+
+
+class Contingency(msgspec.Struct, frozen=True):
+    """What the depot does when the utility raises an alert.
+
+    alert: the payload type.  action: "limit" charging to a share, "charge now" (do not wait for a lower
+    price: power may be gone later), or only "note" it.  percent: of the chargers' full power.
+    """
+
+    alert: str
+    action: Literal["limit", "charge now", "note"]
+    percent: int = 0
+
+
+# What the words of the enumeration suggest to somebody whose vehicles must leave in the morning.
+CONTINGENCIES = (
+    Contingency("ALERT_GRID_EMERGENCY", "limit", 0),
+    Contingency("ALERT_BLACK_START", "limit", 0),
+    Contingency("ALERT_FLEX_ALERT", "limit", 30),
+    Contingency("ALERT_POSSIBLE_OUTAGE", "charge now"),
+    Contingency("ALERT_FIRE", "charge now"),
+    Contingency("ALERT_WIND", "charge now"),
+    Contingency("ALERT_TSUNAMI", "charge now"),
+    Contingency("ALERT_FREEZING", "note"),
+    Contingency("ALERT_AIR_QUALITY", "note"),
+    Contingency("ALERT_OTHER", "note"),
+)
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What the depot makes of the utility's signals; docs/signals.md has the table.
+
+    simple_percent: of the chargers' full power at SIMPLE 1, 2 and 3.
+    less: the sign with which CONTROL_LEVEL_OFFSET_PERCENT asks for less; its definition says both.
+    carbon_price: what a tonne of CO2 counts as, in the site's currency: GHG becomes a part of the price.
+    fallback_w: what the site may import while the utility cannot be heard and its schedule is used up.
+    binding, drills: programs whose events may not be opted out of; programs whose events are drills.
+    ramp_down_ms, ramp_up_ms: before a limit begins and after it ended.  rebound_w: the highest import
+    within an hour after it.  must_leave_over_limits: exempt vehicles may exceed capacity limits as well.
+    contingencies: of alerts; what is not listed is only noted.
+    """
+
+    simple_percent: tuple[int, int, int] = (70, 40, 0)
+    less: Literal["negative", "positive"] = "negative"
+    carbon_price: int = 1
+    fallback_w: int | None = None
+    binding: tuple[str, ...] = ()
+    drills: tuple[str, ...] = ()
+    ramp_down_ms: int = 60_000
+    ramp_up_ms: int = 120_000
+    rebound_w: int | None = None
+    must_leave_over_limits: bool = False
+    contingencies: tuple[Contingency, ...] = CONTINGENCIES
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -217,6 +308,7 @@ class Site(msgspec.Struct, frozen=True):
 
     voltage_v: nominal, line to neutral.  tariff: path of a URDB file, "" for none.
     without_window: what a vehicle without a charge window gets: "now", or nothing.
+    port_policy: what of a port counts as up and down.
     """
 
     id: str
@@ -231,9 +323,11 @@ class Site(msgspec.Struct, frozen=True):
     tariff: str = ""
     currency: str = "USD"
     utility: Utility | None = None
+    response: Response = Response()
     network: Network | None = None
     policy: Policy = Policy()
     without_window: Literal["now", "never"] = "now"
+    port_policy: PortPolicy = PortPolicy()
     boards: tuple[Board, ...] = ()
 
     def path(self, node_id: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ HIGHEST_VOLTAGE_PER_NOMINAL = (11, 10)
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
+QUARTER_MS = 900_000  # the step of load records; metering intervals of 30 and 60 min are whole ones
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 

@@ -43,10 +43,12 @@ from edge.shell import buses, control
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
 from edge.shell.links import Links
+from edge.shell.pseudonyms import Pseudonyms
 from edge.shell.recorder import Recorder
-from edge.shell.statedir import CONTROL_SOCKET, STORE
+from edge.shell.statedir import CONTROL_SOCKET, PSEUDONYM_KEY, STORE
 from edge.shell.store import open_store
 from edge.shell.storefile import StoreTrouble
+from edge.shell.storeoutbox import Gone
 
 log = logging.getLogger("edge.daemon")
 
@@ -84,7 +86,9 @@ class Daemon:
         self.recorder = Recorder(state / "recordings")
         self.desk = Desk(site, self.store, self.say, now_ms=self.clock.now_ms, wall_ms=self.clock.wall_ms)
         self.links = Links(site, self.store, self.say, self.run_id, self.clock)
-        self._masters = buses.build(site, self.say, self.clock)
+        names = Pseudonyms(state / PSEUDONYM_KEY)
+        self._notes += [names.trouble] if names.trouble else []
+        self._masters = buses.build(site, names.hiding(self.say), self.clock)
         self._master_of = {name: master for master in self._masters for name in master.members}
         self._inbox: asyncio.Queue[AnyEvent] = asyncio.Queue()
         self._spoken = asyncio.Event()
@@ -191,7 +195,7 @@ class Daemon:
             try:
                 if self.clock.wall_trusted():
                     self.store.heartbeat(self.clock.wall_ms())
-                await asyncio.to_thread(self._commit)
+                gone = await asyncio.to_thread(self._commit)
                 self._said("")
             except StoreTrouble as error:
                 self.links.untaken(taken)
@@ -199,15 +203,18 @@ class Daemon:
                 continue
             for done in taken:
                 done()
+            self.links.gone(gone, "too much waited: the oldest telemetry went")
             self.links.committed()
 
-    def _commit(self) -> None:
+    def _commit(self) -> list[Gone]:
+        """Commit, and prune once a day.  Returns the messages that were given up by that."""
         self.store.commit()
         now_ms = self.clock.now_ms()
         due = now_ms - self._pruned_ms >= DAY_MS or not self._pruned_ms
-        if due and self.clock.wall_trusted():  # by a wrong clock, everything may look old
-            self._pruned_ms = now_ms
-            self.store.prune(self.clock.wall_ms())
+        if not due or not self.clock.wall_trusted():  # by a wrong clock, everything may look old
+            return []
+        self._pruned_ms = now_ms
+        return self.store.prune(self.clock.wall_ms())
 
     def _said(self, trouble: str) -> None:
         if trouble != self._trouble:

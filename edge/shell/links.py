@@ -7,19 +7,19 @@
     links.taken(), links.untaken(…)     acknowledgements that wait for the store's next commit
 
 Rule 1: an event of the utility is acknowledged to its broker only when it is on the disk (I11).
-Rule 2: a message that cannot be read changes nothing, is on the audit log, and is acknowledged: the broker
-        would send it for ever.
+Rule 2: a message that cannot be read changes nothing, and is on the audit log.
+
+How the utility is heard and answered is in utility.py: by its broker, by REST, or both.
 """
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from edge.model import messages
-from edge.model.flow import AnyEvent, Keep, Link, UtilitySaid
-from edge.model.records import Compliance
+from edge.model.flow import AnyEvent, Keep, Link
+from edge.model.records import ChargeBlock, Compliance, Kept, LoadBlock
 from edge.model.site import Network, Site, Utility
 from edge.shell import openadr, uptimes
 from edge.shell.budget import Budget
@@ -27,7 +27,9 @@ from edge.shell.clock import Clock
 from edge.shell.mqtt import Incoming, MqttLink, Presence
 from edge.shell.outbox import Outbox
 from edge.shell.release import release
-from edge.shell.store import Message, Store
+from edge.shell.store import Store
+from edge.shell.storeoutbox import Gone, Message
+from edge.shell.utility import UtilityLine
 
 log = logging.getLogger("edge.links")
 
@@ -48,30 +50,23 @@ class Links:
         self._store = store
         self._say = say
         self._clock = clock
-        self._taken: list[Done] = []
-        self._draw = random.SystemRandom()
         self._budget = Budget(REFUSALS_PER_HOUR)
         root = site.network.root if site.network else ""
         ports = {c.id: c.port or c.id for c in site.chargers}
-        self._sender = messages.Sender(root, site.id, run_id, ports)
+        self._sender = messages.Sender(root, site.id, run_id, ports, str(store.meta("stream")))
+        self._charged: list[ChargeBlock] = []
         self.utility = self._utility(site.utility) if site.utility else None
         self.network = self._network(site.network) if site.network else None
         self.outboxes = [pair[1] for pair in (self.utility, self.network) if pair]
 
-    def _utility(self, utility: Utility) -> tuple[MqttLink, Outbox]:
-        line = MqttLink(
-            "utility",
-            utility.broker,
-            f"{self._site.id}-utility",
-            subscriptions=utility.event_topics,
-            on_message=self._heard,
-            on_link=lambda up, why: self._say(Link(self._clock.now_ms(), "utility", up, why)),
-        )
+    def _utility(self, utility: Utility) -> tuple[UtilityLine, Outbox]:
+        line = UtilityLine(self._site, utility, self._store, self._say, self._clock, self._refused)
         return line, Outbox("utility", self._store, line, wall_clock=self._clock.wall_ms, site=self._site.id)
 
     def _network(self, network: Network) -> tuple[MqttLink, Outbox]:
         def presence(state: Any) -> bytes:
-            return messages.status(self._sender, state, release(), self._clock.wall_ms()).payload
+            last_seq = self._store.outbox_last("network")
+            return messages.status(self._sender, state, release(), self._clock.wall_ms(), last_seq).payload
 
         line = MqttLink(
             "network",
@@ -95,6 +90,8 @@ class Links:
             confirmed=bool(network.ack_topic),
             site=self._site.id,
             stamp=lambda row: messages.numbered(row.payload, row.seq),
+            stream=self._sender.stream,
+            on_gone=lambda gone: self.gone([gone], "no longer kept"),
         )
         return line, outbox
 
@@ -107,6 +104,8 @@ class Links:
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does."""
         work: list[Coroutine[Any, Any, None]] = [outbox.run() for outbox in self.outboxes]
+        if self.utility:
+            work.append(self.utility[0].run())
         if self.network:
             zone = self._site.timezone
             work.append(uptimes.tell(self._store, self._sender, zone, self._clock, self._store.tell))
@@ -120,14 +119,38 @@ class Links:
         """Return what of a kept row goes to a broker, None for nothing or where there is no such broker."""
         now_ms = self._clock.wall_ms()
         if keep.tell == "network" and self._site.network:
-            told = messages.told(self._sender, keep.row, now_ms)
-            return Message("network", told.topic, told.payload, told.key, now_ms) if told else None
-        if keep.tell == "utility" and self._site.utility and isinstance(keep.row, Compliance):
+            told = self._told(keep.row, now_ms)
+            return told and Message("network", *told[:3], now_ms, told.lane, told.telemetry)
+        if (
+            keep.tell == "utility"
+            and self.utility
+            and self._site.utility
+            and isinstance(keep.row, Compliance)
+        ):
             payload = openadr.write_report(keep.row, self._site.utility.ven_name)
-            return Message(
-                "utility", self._site.utility.report_topic, payload, openadr.report_key(keep.row), now_ms
-            )
+            topic = self.utility[0].report_topic
+            return Message("utility", topic, payload, openadr.report_key(keep.row), now_ms)
         return None
+
+    def _told(self, row: Kept, now_ms: int) -> messages.Told | None:
+        """Return what the network is told of a row.  A quarter is one message; the site's row is its last."""
+        match row:
+            case ChargeBlock():
+                self._charged.append(row)
+                return None
+            case LoadBlock():
+                charged, self._charged = self._charged, []
+                return messages.telemetry(self._sender, row, charged, now_ms)
+        return messages.told(self._sender, row, now_ms)
+
+    def gone(self, gone: Iterable[Gone], why: str) -> None:
+        """Tell the network which numbers will not come any more.  The utility has no such message."""
+        now_ms = self._clock.wall_ms()
+        for part in gone:
+            if part.link == "network" and self._site.network:
+                told = messages.gone(self._sender, part.first, part.last, why, now_ms)
+                self._store.tell(Message("network", *told[:3], now_ms))
+            self._store.audit(now_ms, "outbox", f"{part.link} {part.first} to {part.last} given up", why)
 
     def committed(self) -> None:
         """Look at the outboxes: something may be new there."""
@@ -136,23 +159,16 @@ class Links:
 
     def taken(self) -> list[Done]:
         """Return the acknowledgements that may go out once everything up to now is on the disk."""
-        taken, self._taken = self._taken, []
+        if self.utility is None:
+            return []
+        line = self.utility[0]
+        taken, line.taken = line.taken, []
         return taken
 
     def untaken(self, taken: list[Done]) -> None:
         """Put acknowledgements back: the commit has failed."""
-        self._taken = taken + self._taken
-
-    def _heard(self, incoming: Incoming) -> None:
-        wall_ms = self._clock.wall_ms()
-        try:
-            operation, event = openadr.read(incoming.payload, incoming.topic, wall_ms)
-        except openadr.BadMessage as error:
-            self._refused(f"utility {incoming.topic}", str(error))
-        else:
-            event = openadr.draw_random_start(event, self._draw.randint)
-            self._say(UtilitySaid(self._clock.now_ms(), wall_ms, operation, event, incoming.topic))
-        self._taken.append(incoming.done)
+        if self.utility is not None:
+            self.utility[0].taken[:0] = taken
 
     def _acknowledged(self, incoming: Incoming) -> None:
         assert self.network is not None

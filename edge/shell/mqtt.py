@@ -10,6 +10,8 @@ Rule 3: bounded memory.  At most IN_FLIGHT messages wait for PUBACK, at most WAI
     large a message may be, only a broker that speaks MQTT 5 can be told; in 3.1.1 it is its own setting.
 Rule 4: a refused login, a lost line and a broken packet end in the same place: a new attempt after 1 to
     30 s, and the reason in on_link.
+Rule 5: where the password is a token, each connection is made with one that is good for a while, and made
+    anew before it runs out.  The session persists, so nothing is lost by that.
 
 What messages mean is not here.
 """
@@ -31,6 +33,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.model.site import Broker
+from edge.shell import rest
 
 log = logging.getLogger("edge.mqtt")
 
@@ -43,6 +46,7 @@ WAITING = 1_000
 UNACKNOWLEDGED = 64
 MAX_PACKET_BYTES = 2 << 20  # twice the largest event; MQTT 5 brokers then drop what is larger
 PUBACK_S = 30
+RENEW_S_MIN = 10.0  # a token of seconds must not keep the line down
 
 
 class BadBroker(Exception):
@@ -72,6 +76,16 @@ class Presence(NamedTuple):
     farewell: Callable[[], bytes]
 
 
+class Login(NamedTuple):
+    """Who we are at each connection, where that changes.  Both are called in paho's thread and may block.
+
+    words: user and password; raises OSError where there are none.  renew_in_s: when they should be replaced.
+    """
+
+    words: Callable[[], tuple[str, str]]
+    renew_in_s: Callable[[], float]
+
+
 class Incoming(NamedTuple):
     """A message from the broker.  Call done() when it is safe; without it the broker sends it again."""
 
@@ -86,6 +100,7 @@ class MqttLink:
 
     name: "utility" or "network", for messages to people.  client_id: names the session at the broker where
     the site file does not.
+    login, context: in place of the broker's password_file and of its files for TLS.
     on_message, on_link(up, why): called in the event loop, and may not block.  Up with a why: connected, but
     the broker refuses a subscription.
     """
@@ -100,6 +115,8 @@ class MqttLink:
         presence: Presence | None = None,
         on_message: Callable[[Incoming], None] = lambda message: message.done(),
         on_link: Callable[[bool, str], None] = lambda up, why: None,
+        login: Login | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare the connection; start() opens it.  Raises BadBroker."""
         self.name = name
@@ -115,9 +132,13 @@ class MqttLink:
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._waiting = 0
         self._connections = 0
+        self._asked: dict[int, tuple[str, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client = _client(name, broker, broker.client_id or client_id)
+        self._login = login
+        self._renewal: asyncio.TimerHandle | None = None
+        self._client = _client(name, broker, broker.client_id or client_id, context)
+        self._client.login = login.words if login else None
         self._arguments = _connect_arguments(broker)
         if presence:
             self._client.will_set(presence.topic, presence.will, qos=1, retain=True)
@@ -129,7 +150,7 @@ class MqttLink:
         client.broke = lambda why: post(self._down, why)
         client.on_connect = lambda c, u, flags, code, props: post(self._answered, code)
         client.on_disconnect = lambda c, u, flags, code, props: post(self._lost, _words(code))
-        client.on_subscribe = lambda c, u, mid, codes, props: post(self._subscribed, list(codes))
+        client.on_subscribe = lambda c, u, mid, codes, props: post(self._subscribed, mid, list(codes))
         client.on_publish = lambda c, u, mid, code, props: post(self._puback, mid, code)
         client.on_message = self._arrived
 
@@ -138,6 +159,22 @@ class MqttLink:
         self._loop = asyncio.get_running_loop()
         self._client.connect_async(**self._arguments)
         self._client.loop_start()
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Hear these topics from now on, and no others."""
+        old, self._subscriptions = self._subscriptions, tuple(topics)
+        left = [topic for topic in old if topic not in topics]
+        new = [topic for topic in topics if topic not in old]
+        if self.connected and left:
+            self._client.unsubscribe(left)
+        if self.connected and new:
+            self._ask_for(new)
+
+    def _ask_for(self, topics: Sequence[str]) -> None:
+        """Subscribe, and remember what was asked for until the broker has answered."""
+        _, mid = self._client.subscribe([(topic, 1) for topic in topics])
+        if mid is not None:
+            self._asked[mid] = tuple(topics)
 
     async def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, key: str = "", within_s: float = PUBACK_S
@@ -185,6 +222,8 @@ class MqttLink:
         if self._presence and self.connected:
             with contextlib.suppress(NotDelivered):
                 await self.publish(self._presence.topic, self._presence.farewell(), retain=True, within_s=2)
+        if self._renewal:
+            self._renewal.cancel()
         self._client.closing.set()
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
@@ -230,11 +269,21 @@ class MqttLink:
             return
         self._connections += 1
         self.connected = True
+        self._asked.clear()
         if self._subscriptions:
-            self._client.subscribe([(topic, 1) for topic in self._subscriptions])
+            self._ask_for(self._subscriptions)
         if self._presence:
             self._spawn(self._announce(self._presence))
+        self._renew_later()
         self._tell(True, "")
+
+    def _renew_later(self) -> None:
+        """Have the line made anew before the login runs out."""
+        if self._renewal:
+            self._renewal.cancel()
+        if self._login and self._loop:
+            wait_s = max(RENEW_S_MIN, self._login.renew_in_s())
+            self._renewal = self._loop.call_later(wait_s, self._hang_up)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -247,11 +296,11 @@ class MqttLink:
         except NotDelivered as error:
             log.warning("birth message: %s", error)
 
-    def _subscribed(self, codes: list[ReasonCode]) -> None:
+    def _subscribed(self, mid: int, codes: list[ReasonCode]) -> None:
         """Say which subscriptions the broker refuses.  Mosquitto grants all and filters later."""
         refused = [
             f"subscription to {topic}: {_words(code)}"
-            for topic, code in zip(self._subscriptions, codes, strict=False)
+            for topic, code in zip(self._asked.pop(mid, ()), codes, strict=False)
             if code.is_failure
         ]
         if refused:
@@ -293,6 +342,7 @@ class _Client(paho.Client):
     """paho's client, which also says why it cannot connect and outlives packets that it cannot read."""
 
     broke: Callable[[str], None] = staticmethod(lambda why: None)
+    login: Callable[[], tuple[str, str]] | None = None
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         super().__init__(*args, **fields)
@@ -300,6 +350,8 @@ class _Client(paho.Client):
 
     def reconnect(self) -> MQTTErrorCode:
         try:
+            if self.login:
+                self.username_pw_set(*self.login())
             return super().reconnect()
         except OSError as error:
             self.broke(_words(error))
@@ -323,7 +375,7 @@ class _Client(paho.Client):
                 self.reconnect()
 
 
-def _client(name: str, broker: Broker, client_id: str) -> _Client:
+def _client(name: str, broker: Broker, client_id: str, context: ssl.SSLContext | None) -> _Client:
     client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
@@ -336,7 +388,7 @@ def _client(name: str, broker: Broker, client_id: str) -> _Client:
     if broker.username:
         client.username_pw_set(broker.username, _password(name, broker))
     if broker.tls:
-        client.tls_set_context(tls_context(name, broker))
+        client.tls_set_context(context or tls_context(name, broker))
     return client
 
 
@@ -355,10 +407,9 @@ def _password(name: str, broker: Broker) -> str | None:
     if not broker.password_file:
         return None
     try:
-        with open(broker.password_file, encoding="utf-8") as file:
-            return file.read(4_096).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadBroker(f"{name}.broker: password_file {broker.password_file}: {_words(error)}") from None
+        return rest.secret(f"{name}.broker: password_file", broker.password_file)
+    except rest.BadFiles as error:
+        raise BadBroker(str(error)) from None
 
 
 def tls_context(name: str, broker: Broker) -> ssl.SSLContext:
@@ -366,25 +417,10 @@ def tls_context(name: str, broker: Broker) -> ssl.SSLContext:
 
     Raises BadBroker naming key and file.
     """
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if broker.ca_file:
-        with _named(name, f"ca_file {broker.ca_file}", "certificates in PEM"):
-            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=broker.ca_file)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if broker.cert_file:
-        files = f"cert_file {broker.cert_file}, key_file {broker.key_file or 'in the same file'}"
-        with _named(name, files, "a certificate and its key in PEM, without pass phrase"):
-            context.load_cert_chain(broker.cert_file, broker.key_file or None, password=lambda: "")
-    return context
-
-
-@contextlib.contextmanager
-def _named(name: str, key: str, expected: str) -> Any:
     try:
-        yield
-    except (OSError, ssl.SSLError) as error:
-        raise BadBroker(f"{name}.broker: {key}: expected {expected}: {_words(error)}") from None
+        return rest.tls_context(f"{name}.broker", broker.ca_file, broker.cert_file, broker.key_file)
+    except rest.BadFiles as error:
+        raise BadBroker(str(error)) from None
 
 
 def _words(reason: object) -> str:

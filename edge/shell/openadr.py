@@ -33,10 +33,12 @@ from edge.shell.openadr_fields import MAX_NUMBER, MAX_TEXT, BadMessage, Fields, 
 __all__ = [
     "BadMessage",
     "UtilityMessage",
+    "as_copy",
     "draw_random_start",
     "read",
     "read_event",
     "report_key",
+    "same",
     "write_report",
 ]
 
@@ -252,7 +254,31 @@ def _wanted(fields: Fields) -> ReportDescriptor:
         historical=fields.flag("historical", True),
         frequency=whole("frequency", -1),
         repeat=whole("repeat", 1),
+        report_intervals=fields.text("reportIntervals", most=128).upper() or "INTERVALS",
     )
+
+
+def as_copy(event: OpenAdrEvent, topic: str) -> OpenAdrEvent:
+    """Return an event that came as a copy kept somewhere, with its "now" where the utility meant it.
+
+    A broker keeps a retained message for years, and a server its events: "now" cannot be when we hear of
+    one.  It is when that version was made.
+    Raises BadMessage where the event begins now and does not say when it was made.
+    """
+    if event.modified_wall_ms:
+        received = min(event.received_wall_ms, event.modified_wall_ms)
+        return msgspec.structs.replace(event, received_wall_ms=received)
+    first = event.intervals[0].period if event.intervals else None
+    starts = [period.start for period in (event.period, first) if period is not None]
+    if event.intervals and not any(isinstance(start, int) for start in starts):
+        expected = "a time, for this is a stored copy and the event begins now: nobody else can say when"
+        raise BadMessage(topic, "modificationDateTime", expected)
+    return event
+
+
+def same(a: OpenAdrEvent, b: OpenAdrEvent) -> bool:
+    """Tell whether two copies say the same, however often and whenever they arrived."""
+    return a == msgspec.structs.replace(b, received_wall_ms=a.received_wall_ms, random_ms=a.random_ms)
 
 
 def draw_random_start(event: OpenAdrEvent, uniform: Callable[[int, int], int]) -> OpenAdrEvent:

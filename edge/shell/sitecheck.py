@@ -18,22 +18,35 @@ from edge.core import fallback
 from edge.core.fallback import NodeProof
 from edge.model.site import Charger, Site
 from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, IEC_61851_MIN_MA, PHASE_NAMES, PHASES, amps_text
-from edge.shell import siteguard, tarifffile
+from edge.shell import portpolicyfile, siteguard, tarifffile
 from edge.shell.siteread import Problem, Row, Rows, nearest, problem
 
 DEVICE_TABLES = ("meter", "charger", "board")
 # A serial line's units.  Source: Modbus over Serial Line V1.02, 2.2.
 SERIAL_UNITS = range(1, 248)
+# What a broker or a VTN is spoken to with.  Nobody else may read the secrets.
+FILES = ("ca_file", "cert_file", "vtn_ca_file", "vtn_cert_file")
+SECRETS = ("password_file", "key_file", "vtn_key_file", "token_secret_file")
 
 
 def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem]) -> None:
     """Add to problems (and notes) what is wrong between the keys.  folder: of the site file."""
     for rule in (
-        _one_of_each, _references, _tree, _addresses, _drivers, _chargers, siteguard.boards, siteguard.relays,
-        _windows, _time_zone,
-    ):  # fmt: skip
+        _one_of_each,
+        _references,
+        _tree,
+        _addresses,
+        _drivers,
+        _chargers,
+        siteguard.boards,
+        siteguard.relays,
+        _windows,
+        _time_zone,
+        _utility,
+    ):
         problems += rule(rows)
     problems += _tariff(rows, folder)
+    problems += _port_policy(rows, folder)
     notes += _files(rows, folder)
 
 
@@ -201,6 +214,34 @@ def _time_zone(rows: Rows) -> Iterator[Problem]:
             )
 
 
+def _utility(rows: Rows) -> Iterator[Problem]:
+    """There is a way to hear events and a way to report; a token has all that it needs."""
+    for row in rows["utility"]:
+        if not row.whole:
+            continue
+        has = row.values.keys()
+        if "vtn" not in has:
+            for key, what in (
+                ("broker", "its broker, or its REST server as vtn"),
+                ("event_topics", "the topics of its events; only a vtn can be asked for them"),
+                ("report_topic", "where reports go; only a vtn takes them by REST"),
+            ):
+                if key not in has:
+                    yield problem(row, key, f"missing; expected {what}")
+        bearer = row.values.get("login") == "bearer"
+        if bearer and "password_file" in has:
+            yield problem(row, "password_file", 'with login = "bearer" the token is the password')
+        if not bearer and not any(key.startswith("token_") for key in has):
+            continue
+        for key in ("token_client_id", "token_secret_file"):
+            if key not in has:
+                yield problem(row, key, "missing; a token needs token_client_id and token_secret_file")
+        if "token_url" not in has and "vtn" not in has:
+            yield problem(
+                row, "token_url", "missing; expected where tokens are; only a vtn can be asked for it"
+            )
+
+
 def _tariff(rows: Rows, folder: Path) -> Iterator[Problem]:
     """The tariff file exists and reads."""
     for row in rows["site"]:
@@ -213,18 +254,30 @@ def _tariff(rows: Rows, folder: Path) -> Iterator[Problem]:
             yield problem(row, "tariff", str(refused), name)
 
 
+def _port_policy(rows: Rows, folder: Path) -> Iterator[Problem]:
+    """The port policy exists and reads."""
+    for row in rows["site"]:
+        name = row.values.get("port_policy")
+        if name is None:
+            continue
+        try:
+            portpolicyfile.load(folder / name)
+        except portpolicyfile.PolicyRefused as refused:
+            yield problem(row, "port_policy", str(refused), name)
+
+
 def _files(rows: Rows, folder: Path) -> Iterator[Problem]:
     """Notes: what the daemon will need on the gateway, and this machine may not have."""
     for table in ("utility", "network"):
         for row in rows[table]:
-            for key in ("password_file", "ca_file", "cert_file", "key_file"):
+            for key in (*FILES, *SECRETS):
                 name = row.values.get(key)
                 if name is None:
                     continue
                 path = folder / name
                 if not path.is_file():
                     yield problem(row, key, f"there is no file {path} on this machine", name)
-                elif key in ("password_file", "key_file") and path.stat().st_mode & 0o077:
+                elif key in SECRETS and path.stat().st_mode & 0o077:
                     yield problem(row, key, f"others can read {path}: chmod 600", name)
 
 

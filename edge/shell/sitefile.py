@@ -30,15 +30,20 @@ from edge.model.site import (
     Policy,
     Relay,
     Site,
+    Token,
     Utility,
+    Vtn,
     Window,
 )
-from edge.shell import sitecheck, siteguard
+from edge.shell import portpolicyfile, sitecheck, siteguard
 from edge.shell.siteread import Problem, Rows, read
-from edge.shell.sitewords import BROKER_FIELDS
+from edge.shell.sitewords import BROKER_FIELDS, TOKEN_FIELDS, VTN_FIELDS
 
 # Keys that name files; a relative one is relative to the site file.
-FILE_KEYS = ("tariff", "password_file", "ca_file", "cert_file", "key_file")
+FILE_KEYS = (
+    "tariff", "port_policy", "password_file", "ca_file", "cert_file", "key_file",
+    "vtn_ca_file", "vtn_cert_file", "vtn_key_file", "token_secret_file",
+)  # fmt: skip
 
 
 class SiteUnreadable(Exception):
@@ -117,6 +122,8 @@ def _build(rows: Rows, folder: Path) -> Site:
     """Put the rows together.  Everything has been checked but the fallback sums."""
     head = _with_files(rows["site"][0].values, folder)
     head.setdefault("name", head["id"])
+    if "port_policy" in head:
+        head["port_policy"] = portpolicyfile.load(head["port_policy"])
     return Site(
         **head,
         nodes=_parents_first(rows),
@@ -202,8 +209,18 @@ def _broker(values: dict[str, Any], client_id: str) -> Broker:
 def _utility(rows: Rows, folder: Path, site_id: str) -> Utility | None:
     for row in rows["utility"]:
         values = _with_files(row.values, folder)
-        own = {key: value for key, value in values.items() if key not in BROKER_FIELDS}
-        return Utility(broker=_broker(values, f"depot-{site_id}-utility"), **own)
+        vtn, token = (
+            {field: values[key] for field, key in fields.items() if key in values}
+            for fields in (VTN_FIELDS, TOKEN_FIELDS)
+        )
+        others = BROKER_FIELDS | set(VTN_FIELDS.values()) | set(TOKEN_FIELDS.values())
+        own = {key: value for key, value in values.items() if key not in others}
+        return Utility(
+            broker=_broker(values, f"depot-{site_id}-utility") if "broker" in values else None,
+            vtn=Vtn(**vtn) if "url" in vtn else None,
+            token=Token(**token) if token else None,
+            **{"event_topics": (), "report_topic": "", **own},
+        )
     return None
 
 

@@ -165,6 +165,20 @@ def _broker(value: object) -> dict[str, Any]:
     return {"host": host, "port": port, "tls": scheme == "mqtts", "username": user}
 
 
+_URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\[\]-~]*)?")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def _url(value: object) -> str:
+    """Return a web address without a slash at its end; without encryption only on this machine."""
+    found = _URL.fullmatch(value) if isinstance(value, str) else None
+    if found is None or "?" in (found[4] or "") or "#" in (found[4] or ""):
+        raise Wrong('an address such as "https://vtn.example.com/openadr3/3.1.1"')
+    if found[1] == "http" and found[2] not in _LOOPBACK:
+        raise Wrong("https://: OpenADR wants TLS everywhere; http:// is for a server on this machine alone")
+    return found[0].rstrip("/")
+
+
 def _topic(value: object) -> str:
     if not isinstance(value, str) or not value or set(value) & set("+#\0") or value.startswith("/"):
         raise Wrong('a topic without wildcards, such as "depots/north"')
@@ -262,6 +276,7 @@ PHASES_AS_WIRED = Kind(
 CURRENCY = Kind(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
 TCP = Kind(_tcp, {"type": "string", "pattern": rf"^{_HOST_PORT.pattern}$"})
 BROKER = Kind(_broker, {"type": "string", "pattern": "^mqtts?://"})
+URL = Kind(_url, {"type": "string", "pattern": "^https?://"})
 TOPIC = Kind(_topic, {"type": "string", "pattern": "^[^/+#][^+#]*$"})
 TOPIC_FILTERS = _list_of(Kind(_topic_filter, {"type": "string", "minLength": 1}))
 TEXTS = _list_of(TEXT)

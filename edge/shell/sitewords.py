@@ -25,6 +25,7 @@ from edge.shell.sitekinds import (
     TEXTS,
     TOPIC,
     TOPIC_FILTERS,
+    URL,
     Kind,
     choice,
     seconds,
@@ -77,8 +78,8 @@ _ADDRESS = (
     Key("line", NAME, "the id of the [[line]] that it is on; this or tcp"),
     Key("unit", whole(0, 255), "its Modbus unit number", required=True),
 )
+_BROKER = "mqtts://user@host:port"
 _BROKER_KEYS = (
-    Key("broker", BROKER, "mqtts://user@host:port", required=True),
     Key("protocol", choice("3.1.1", "5"), "the MQTT version; 5 if not given"),
     Key("client_id", NAME, "the client id; made from the site's id if not given"),
     Key("password_file", TEXT, "a file with the password, readable by the daemon alone"),
@@ -87,7 +88,17 @@ _BROKER_KEYS = (
     Key("key_file", TEXT, "the key of cert_file, readable by the daemon alone"),
     Key("keepalive_s", whole(5, 3600, unit=" s"), "MQTT keep-alive; 30 if not given"),
 )
-BROKER_FIELDS = {key.name for key in _BROKER_KEYS}
+BROKER_FIELDS = {"broker", "login", *(key.name for key in _BROKER_KEYS)}
+
+# Of [utility]: the field of the model's Vtn or Token -> our key.
+VTN_FIELDS = {
+    "url": "vtn", "poll_ms": "poll_s",
+    "ca_file": "vtn_ca_file", "cert_file": "vtn_cert_file", "key_file": "vtn_key_file",
+}  # fmt: skip
+TOKEN_FIELDS = {
+    "client_id": "token_client_id", "secret_file": "token_secret_file",
+    "url": "token_url", "scope": "token_scope",
+}  # fmt: skip
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -101,6 +112,7 @@ TABLES: dict[str, Table] = {
                 Key("timezone", TEXT, 'such as "America/Los_Angeles"; tariff and windows follow it', True),
                 Key("voltage_v", whole(90, 300, unit=" V"), "nominal, line to neutral; 230 if not given"),
                 Key("tariff", TEXT, "a tariff file in URDB shape"),
+                Key("port_policy", TEXT, "a port policy file: what counts as up; ours if not given"),
                 Key("currency", CURRENCY, "of the tariff, as in ISO 4217; USD if not given"),
                 Key(
                     "without_window",
@@ -245,20 +257,38 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "utility",
-            "The utility's broker.",
+            "The utility: its broker, its REST server (VTN), or both.",
             (
+                Key("broker", BROKER, f"{_BROKER}; where there is a vtn, it is asked if not given"),
                 *_BROKER_KEYS,
-                Key("event_topics", TOPIC_FILTERS, "topic filters of its OpenADR events", required=True),
-                Key("report_topic", TOPIC, "where our reports go", required=True),
+                Key(
+                    "login",
+                    choice("password", "bearer"),
+                    "bearer: an OAuth2 token is the password at the broker; password if not given",
+                ),
+                Key(
+                    "event_topics", TOPIC_FILTERS, "topic filters of its OpenADR events; or the vtn is asked"
+                ),
+                Key("report_topic", TOPIC, "where our reports go; to the vtn if not given"),
                 Key("ven_name", TEXT, "our name there (venName)", required=True),
                 Key("programs", TEXTS, "programs that are for us; all if not given"),
                 Key("targets", TEXTS, "targets that mean us; all if not given"),
+                Key("vtn", URL, "base address of its OpenADR REST server: https://host/path"),
+                Key("poll_s", seconds(1, 86_400), "how often the vtn is asked while no broker tells; 60"),
+                Key("vtn_ca_file", TEXT, "certificates of the authorities that may vouch for the vtn"),
+                Key("vtn_cert_file", TEXT, "our certificate there, where the vtn wants one"),
+                Key("vtn_key_file", TEXT, "the key of vtn_cert_file, readable by the daemon alone"),
+                Key("token_client_id", TEXT, "our client id for OAuth2 (client credentials)"),
+                Key("token_secret_file", TEXT, "a file with its secret, readable by the daemon alone"),
+                Key("token_url", URL, "where tokens are; the vtn is asked (/auth/server) if not given"),
+                Key("token_scope", TEXT, "the scope to ask for; none if not given"),
             ),
         ),
         Table(
             "network",
             "The regional charging network's broker.",
             (
+                Key("broker", BROKER, _BROKER, required=True),
                 *_BROKER_KEYS,
                 Key("root", TOPIC, "the topic below which all of our messages stand", required=True),
                 Key("ack_topic", TOPIC, "where the receiving application acknowledges"),

@@ -2,3 +2,4 @@
 
 CONTROL_SOCKET = "control.sock"
 STORE = "depot.db"
+PSEUDONYM_KEY = "pseudonym.key"

@@ -22,7 +22,8 @@ Rule 2: a row under a known key replaces it; a message under a known key is the 
 Rule 3: what others may have been told of is on the disk a second later.  Decisions, the progress of a
         session and acknowledgements wait up to WAIT_MS, and a heartbeat is written every HEARTBEAT_MS:
         every second, they would wear out an SD card.  A power cut may take that much of them.
-Rule 4: decisions, audit lines and acknowledged messages are pruned; sessions and outages never.
+Rule 4: decisions, load, audit lines and acknowledged messages are pruned; sessions and outages never.
+        Messages that were not acknowledged and are no telemetry stay, too (storeoutbox.py).
 """
 
 import sqlite3
@@ -30,21 +31,30 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from edge.model.flow import Restored
 from edge.model.openadr import OpenAdrEvent
-from edge.model.records import Compliance, Decision, EventStep, Kept, PortInterval, Session
+from edge.model.records import (
+    ChargeBlock,
+    ChargerSlot,
+    Compliance,
+    Decision,
+    EventStep,
+    Kept,
+    LoadBlock,
+    LoadSlot,
+    PortInterval,
+    Session,
+)
 from edge.model.site import Window
-from edge.model.units import DAY_MS, MINUTE_MS
+from edge.model.units import DAY_MS, MINUTE_MS, QUARTER_MS
 from edge.shell import storetables
 from edge.shell.storefile import MEMORY, StoreDamaged, StoreTrouble, connect, set_aside, told
-from edge.shell.storelookups import Lookups
+from edge.shell.storeoutbox import LINKS, Gone, Message, OutboxTable, Pending, shorten
 from edge.shell.storetables import Params, key_of, put_row
-
-Link = Literal["utility", "network"]
 
 # Measured with 50 busy chargers (depot bench store): committing everything every second writes 780 MB a day,
 # and an SD card wears out by that; with this, 39 MB.
@@ -59,34 +69,18 @@ DECISIONS_KEPT_MS = 30 * DAY_MS
 DECISIONS_KEPT = 500_000
 MESSAGES_KEPT_MS = 30 * DAY_MS
 AUDIT_KEPT_MS = 400 * DAY_MS
+# A year and the month before it: annual peaks and ratchets look back a year.
+LOAD_KEPT_MS = 400 * DAY_MS
+# Minutes and less are for reports of events, which are looked at in the month after: some 5 MB of the site,
+# and of 50 chargers in events of four hours a day another 5 MB.
+SLOTS_KEPT_MS = 45 * DAY_MS
 
 # While the disk refuses, this much waits in memory; then decisions and audit lines go, oldest first.
 BUFFER_MAX = 20_000
-_MAY_BE_DROPPED = ("decision", "audit")
+_MAY_BE_DROPPED = ("decision", "audit", "load_slot", "charger_slot")
 
 # What SQLite or its Python module refuses for the value, whatever the disk does.
 _UNFIT = (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError, sqlite3.InterfaceError)
-
-
-class Message(msgspec.Struct, frozen=True):
-    """What goes to a broker.  key: tells the message from all others; sending it twice is once."""
-
-    link: Link
-    topic: str
-    payload: bytes
-    key: str
-    made_wall_ms: int = 0
-
-
-class OutboxRow(msgspec.Struct, frozen=True):
-    """A message with its number.  seq: 1, 2, 3 … per link, without gaps, never given twice."""
-
-    seq: int
-    link: str
-    topic: str
-    payload: bytes
-    key: str
-    made_wall_ms: int = 0
 
 
 def monotonic_ms() -> int:
@@ -95,13 +89,10 @@ def monotonic_ms() -> int:
 
 
 def _may_wait(row: Kept) -> bool:
-    """Whether nobody has been told of a row: a decision, or how far a session has come."""
+    """Whether nobody has been told of a row: a decision, a block, or how far a session has come."""
     if isinstance(row, Session):
         return row.end_wall_ms is None and row.duration_ms > 0
-    return isinstance(row, Decision)
-
-
-Pending = dict[tuple[Any, ...], tuple[str, Params]]
+    return isinstance(row, Decision | LoadBlock | ChargeBlock | LoadSlot | ChargerSlot)
 
 
 def open_store(path: Path | str, boot_id: str) -> tuple["Store", list[str]]:
@@ -124,7 +115,7 @@ def open_store(path: Path | str, boot_id: str) -> tuple["Store", list[str]]:
     return Store(MEMORY, boot_id), notes
 
 
-class Store(Lookups):
+class Store(OutboxTable):
     """The file.  boot_id: of this run of the machine, kept with the heartbeat."""
 
     def __init__(
@@ -173,16 +164,21 @@ class Store(Lookups):
 
     # --- starting -----------------------------------------------------------------------------------
 
-    def restore(self, at_ms: int, wall_ms: int) -> Restored:
+    def restore(self, at_ms: int, wall_ms: int, load_from_wall_ms: int | None = None) -> Restored:
         """Return the first event for the core: what was going on when the gateway was last running.
 
-        kept: sessions and port intervals without an end, and all rows of the events still known.
+        kept: sessions and port intervals without an end, all rows of the events still known, and the
+        site's load from load_from_wall_ms on (None: of this quarter of an hour).
         """
+        this_quarter = wall_ms // QUARTER_MS * QUARTER_MS
         kept: list[Kept] = [*self._rows(Session, "WHERE end_wall_ms IS NULL")]
         kept += self._rows(PortInterval, "WHERE end_wall_ms IS NULL")
         for event_id in self._events:
             kept += self._rows(EventStep, "WHERE event_id = ? ORDER BY wall_ms", event_id)
             kept += self._rows(Compliance, "WHERE event_id = ? ORDER BY start_wall_ms", event_id)
+        load_from = this_quarter if load_from_wall_ms is None else min(load_from_wall_ms, this_quarter)
+        kept += self.load(load_from, this_quarter + QUARTER_MS)
+        kept += self.charged(this_quarter, this_quarter + QUARTER_MS)
         return Restored(
             at_ms=at_ms,
             wall_ms=wall_ms,
@@ -344,44 +340,20 @@ class Store(Lookups):
         kept = self._beat_kept_wall_ms
         return beat_wall_ms is not None and (kept is None or abs(beat_wall_ms - kept) >= HEARTBEAT_MS)
 
-    def prune(self, wall_ms: int) -> None:
-        """Delete what is old and may go: decisions, audit lines, acknowledged messages."""
+    def prune(self, wall_ms: int) -> list[Gone]:
+        """Delete what is old and may go, and what is too much.  Returns what was given up unsent."""
         with self._writing, told(self.path, "be pruned"):
-            self._writer.execute("DELETE FROM decision WHERE wall_ms < ?", (wall_ms - DECISIONS_KEPT_MS,))
-            self._writer.execute(
+            run = self._writer.execute
+            run("DELETE FROM decision WHERE wall_ms < ?", (wall_ms - DECISIONS_KEPT_MS,))
+            run(
                 "DELETE FROM decision WHERE wall_ms < "
                 "(SELECT wall_ms FROM decision ORDER BY wall_ms DESC LIMIT 1 OFFSET ?)",
                 (DECISIONS_KEPT,),
             )
-            self._writer.execute("DELETE FROM audit WHERE wall_ms < ?", (wall_ms - AUDIT_KEPT_MS,))
-            self._writer.execute("DELETE FROM outbox WHERE done_wall_ms < ?", (wall_ms - MESSAGES_KEPT_MS,))
-
-    # --- outbox -------------------------------------------------------------------------------------
-
-    def outbox_pending(self, link: Link, limit: int) -> list[OutboxRow]:
-        """Return the oldest messages that nobody has acknowledged yet, in order.  Only committed ones."""
-        with self._lock:
-            done = {seq for of, seq in self._done if of == link}
-        where = "WHERE link = ? AND done_wall_ms IS NULL ORDER BY seq LIMIT ?"
-        return [row for row in self._messages(where, link, limit + len(done)) if row.seq not in done][:limit]
-
-    def outbox_range(self, link: Link, first: int, last: int) -> list[OutboxRow]:
-        """Return the messages from one number to another, acknowledged or not: for sending them again."""
-        return self._messages("WHERE link = ? AND seq BETWEEN ? AND ? ORDER BY seq", link, first, last)
-
-    def outbox_done(self, link: Link, seqs: list[int], wall_ms: int = 0) -> None:
-        """Say that messages were acknowledged.  They stay for outbox_range until they are pruned."""
-        sql = "UPDATE outbox SET done_wall_ms = ? WHERE link = ? AND seq = ?"
-        with self._lock:
-            for seq in seqs:
-                self._done.add((link, seq))
-                self._put(("done", link, seq), sql, (wall_ms, link, seq), may_wait=True)
-
-    def outbox_waiting(self, link: Link) -> int:
-        """Return how many messages nobody has acknowledged yet."""
-        sql = "SELECT COUNT(*) FROM outbox WHERE link = ? AND done_wall_ms IS NULL"
-        return int(self._read(sql, link)[0][0])
-
-    def _messages(self, where: str, *params: Any) -> list[OutboxRow]:
-        sql = f"SELECT seq, link, topic, payload, key, made_wall_ms FROM outbox {where}"
-        return [OutboxRow(*row) for row in self._read(sql, *params)]
+            run("DELETE FROM audit WHERE wall_ms < ?", (wall_ms - AUDIT_KEPT_MS,))
+            for table in ("load_block", "charge_block"):
+                run(f"DELETE FROM {table} WHERE start_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
+            for table in ("load_slot", "charger_slot"):
+                run(f"DELETE FROM {table} WHERE start_wall_ms < ?", (wall_ms - SLOTS_KEPT_MS,))
+            run("DELETE FROM outbox WHERE done_wall_ms < ?", (wall_ms - MESSAGES_KEPT_MS,))
+            return [gone for link in LINKS for gone in shorten(self._writer, link)]

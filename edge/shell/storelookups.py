@@ -9,7 +9,18 @@ from typing import Any
 
 import msgspec
 
-from edge.model.records import Compliance, Decision, EventStep, PortInterval, Session
+from edge.model.records import (
+    ChargeBlock,
+    ChargerSlot,
+    Compliance,
+    Decision,
+    EventStep,
+    LoadBlock,
+    LoadSlot,
+    PortInterval,
+    Session,
+)
+from edge.model.units import MINUTE_MS, QUARTER_MS
 from edge.shell.storefile import told
 from edge.shell.storetables import KEPT, Row, columns, row_of
 
@@ -68,6 +79,28 @@ class Lookups:
         """Return what was done about limits that touch a stretch of time."""
         where = "WHERE start_wall_ms < ? AND end_wall_ms > ? ORDER BY start_wall_ms"
         return self._rows(Compliance, where, to_wall_ms, from_wall_ms)
+
+    def load(self, from_wall_ms: int, to_wall_ms: int) -> list[LoadBlock]:
+        """Return the site's load by quarters of an hour that begin in a stretch of time."""
+        where = "WHERE start_wall_ms >= ? AND start_wall_ms < ? ORDER BY start_wall_ms"
+        return self._rows(LoadBlock, where, from_wall_ms, to_wall_ms)
+
+    def charged(self, from_wall_ms: int, to_wall_ms: int) -> list[ChargeBlock]:
+        """Return what sessions got by quarters of an hour that begin in a stretch of time."""
+        where = "WHERE start_wall_ms >= ? AND start_wall_ms < ? ORDER BY start_wall_ms, session_id"
+        return self._rows(ChargeBlock, where, from_wall_ms, to_wall_ms)
+
+    def load_slots(self, from_wall_ms: int, to_wall_ms: int) -> list[LoadSlot]:
+        """Return the site's load by minutes and less that touch a stretch of time, by start."""
+        where = "WHERE start_wall_ms > ? AND start_wall_ms < ? ORDER BY start_wall_ms"
+        rows = self._rows(LoadSlot, where, from_wall_ms - MINUTE_MS, to_wall_ms)
+        return [row for row in rows if row.start_wall_ms + row.duration_ms > from_wall_ms]
+
+    def charger_slots(self, from_wall_ms: int, to_wall_ms: int) -> list[ChargerSlot]:
+        """Return what went into vehicles during events, in slots that touch a stretch of time, by start."""
+        where = "WHERE start_wall_ms > ? AND start_wall_ms < ? ORDER BY start_wall_ms, charger"
+        rows = self._rows(ChargerSlot, where, from_wall_ms - QUARTER_MS, to_wall_ms)
+        return [row for row in rows if row.start_wall_ms + row.duration_ms > from_wall_ms]
 
     def audit_lines(self, limit: int = 100) -> list[AuditLine]:
         """Return the newest lines of the audit log, newest first."""

@@ -5,8 +5,8 @@ added as a column when the file is opened; older rows then have the struct's def
 Rule 2: everything else that changes is a script in MIGRATIONS, run once, in one transaction.
 Rule 3: a file of a newer version is not touched.
 
-Rows are updated in place (upsert), and decisions are appended at the end of their tree: what is written
-together lies together, because an SD card wears by pages, not by rows.
+Rows are updated in place (upsert), and decisions and load are appended at the end of their tree: what is
+written together lies together, because an SD card wears by pages, not by rows.
 """
 
 import sqlite3
@@ -14,7 +14,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from edge.model.records import Compliance, Decision, EventStep, Kept, PortInterval, Session
+from edge.model.records import (
+    ChargeBlock,
+    ChargerSlot,
+    Compliance,
+    Decision,
+    EventStep,
+    Kept,
+    LoadBlock,
+    LoadSlot,
+    PortInterval,
+    Session,
+)
 
 # The version of FIXED and of the keys in KEPT.  Raise it together with a script in MIGRATIONS.
 VERSION = 1
@@ -46,10 +57,18 @@ KEPT: dict[type[Kept], KeptTable] = {
     Decision: KeptTable("decision", ("wall_ms", "charger")),
     EventStep: KeptTable("event_step", ("event_id", "wall_ms", "step")),
     Compliance: KeptTable("compliance", ("event_id", "interval_id", "start_wall_ms")),
+    LoadBlock: KeptTable("load_block", ("start_wall_ms",)),
+    ChargeBlock: KeptTable("charge_block", ("start_wall_ms", "session_id")),
+    LoadSlot: KeptTable("load_slot", ("start_wall_ms",)),
+    ChargerSlot: KeptTable("charger_slot", ("start_wall_ms", "charger")),
 }
 
+# Kinds whose rows come in the order of their keys: the key is the tree.
+APPENDED = (Decision, LoadBlock, ChargeBlock, LoadSlot, ChargerSlot)
+
 # Tables whose rows are not Kept structs.  outbox: done_wall_ms is NULL until somebody has acknowledged;
-# outbox_seq outlives the rows, so that a number is never given twice.
+# outbox_seq outlives the rows, so that a number is never given twice.  lane: messages of one lane go one
+# after the other; telemetry: may be given up when there is too much.  meta "stream" names the file's numbers.
 FIXED = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS window (id TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
@@ -62,6 +81,7 @@ CREATE TABLE IF NOT EXISTS audit (
 CREATE TABLE IF NOT EXISTS outbox (
     link TEXT NOT NULL, seq INTEGER NOT NULL, key TEXT NOT NULL, topic TEXT NOT NULL,
     payload BLOB NOT NULL, made_wall_ms INTEGER NOT NULL, done_wall_ms INTEGER,
+    lane TEXT NOT NULL DEFAULT '', telemetry INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (link, seq)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS outbox_key ON outbox(link, key);
@@ -70,12 +90,16 @@ CREATE TABLE IF NOT EXISTS outbox_seq (link TEXT PRIMARY KEY, last INTEGER NOT N
 CREATE TRIGGER IF NOT EXISTS outbox_count AFTER INSERT ON outbox BEGIN
     INSERT INTO outbox_seq VALUES (new.link, new.seq) ON CONFLICT (link) DO UPDATE SET last = new.seq;
 END;
+INSERT OR IGNORE INTO meta VALUES ('stream', lower(hex(randomblob(6))));
 """
 
+# Columns of the outbox that files of earlier releases lack.
+OUTBOX_LATER = {"lane": "TEXT NOT NULL DEFAULT ''", "telemetry": "INTEGER NOT NULL DEFAULT 0"}
+
 PUT_MESSAGE = """
-INSERT INTO outbox (link, seq, key, topic, payload, made_wall_ms)
+INSERT INTO outbox (link, seq, key, topic, payload, made_wall_ms, lane, telemetry)
 SELECT :link, COALESCE((SELECT last FROM outbox_seq WHERE link = :link), 0) + 1,
-       :key, :topic, :payload, :made_wall_ms
+       :key, :topic, :payload, :made_wall_ms, :lane, :telemetry
 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE link = :link AND key = :key)
 """
 
@@ -118,6 +142,9 @@ def prepare(connection: sqlite3.Connection) -> None:
     script = "BEGIN IMMEDIATE;" + FIXED
     if version:
         script += "".join(MIGRATIONS[step] for step in range(version, VERSION))
+    there = {row[1] for row in connection.execute("PRAGMA table_info(outbox)")}
+    for name, column in OUTBOX_LATER.items() if there else ():
+        script += "" if name in there else f"ALTER TABLE outbox ADD COLUMN {name} {column};"
     for kind, table in KEPT.items():
         script += _table(connection, kind, table)
     connection.executescript(script + f"PRAGMA user_version = {VERSION}; COMMIT;")
@@ -130,7 +157,7 @@ def _table(connection: sqlite3.Connection, kind: type[Kept], table: KeptTable) -
         missing = [name for name in columns(kind) if name not in there]
         added = "".join(f"ALTER TABLE {table.name} ADD COLUMN {name};" for name in missing)
         return added + table.extra
-    appended = " WITHOUT ROWID" if kind is Decision else ""
+    appended = " WITHOUT ROWID" if kind in APPENDED else ""
     body = ", ".join([*columns(kind), f"PRIMARY KEY ({', '.join(table.key)})"])
     return f"CREATE TABLE {table.name} ({body}){appended};" + table.extra
 

@@ -13,7 +13,8 @@ from edge.model import messages
 from edge.model.units import SECOND_MS
 from edge.report.uptime import Figure, PortUptime, monthly, months_ending, uptime
 from edge.shell.clock import Clock
-from edge.shell.store import Message, Store
+from edge.shell.store import Store
+from edge.shell.storeoutbox import Message
 
 # The first look leaves the start of the daemon alone; after that the day's change is noticed within the hour.
 FIRST_S = 30
@@ -37,7 +38,7 @@ async def tell(
             for month in months:
                 for row in await asyncio.to_thread(report, store, month, timezone, wall_ms):
                     told = message(sender, row, wall_ms)
-                    say(Message("network", told.topic, told.payload, told.key, wall_ms))
+                    say(Message("network", *told[:3], wall_ms, told.lane))
         await asyncio.sleep(AGAIN_S)
 
 

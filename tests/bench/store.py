@@ -15,7 +15,8 @@ from edge.core import ports, sessions
 from edge.core.observation import Observation
 from edge.model.flow import Restored
 from edge.model.records import Decision, Kept
-from edge.shell.store import Message, Store
+from edge.shell.store import Store
+from edge.shell.storeoutbox import Message
 
 ROOT = Path(__file__).parent.parent.parent
 CHARGERS = 50

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.core.demand_ahead import CLAIMS_MAX
 from edge.core.demand_response import (
     DELETED_MAX,
     EVENTS_MAX,
@@ -25,7 +26,6 @@ from edge.core.demand_response import (
     said,
     step,
 )
-from edge.core.demand_state import CLAIMS_MAX
 from edge.model.flow import AnyCommand, Audit, Forget, Keep, OptOut, Remember, Restored, Tick, UtilitySaid
 from edge.model.records import Compliance, EventStep
 from edge.model.site import Broker, Site, Utility
@@ -361,23 +361,18 @@ def test_what_is_written_down_of_it_is_bounded_too() -> None:
     assert len(utility.says(limited(-1, id="later"), 20)) == 2
 
 
-def test_what_is_not_applied_yet_is_named() -> None:
+def test_what_is_not_applicable_is_named_with_its_reason() -> None:
     event = limited(42)
     event["intervals"][0]["payloads"] += [
-        {"type": "SIMPLE", "values": [2]},
-        {"type": "CURVE", "values": [{"x": 1, "y": 1}]},
+        {"type": "DISPATCH_INSTRUCTION", "values": ["shed"]},
+        {"type": "PARTY", "values": ["on"]},
     ]
     commands = Depot().says(event)
-    assert causes(commands) == ["created; not applied yet: CURVE, SIMPLE"]
+    assert causes(commands) == [
+        "created; DISPATCH_INSTRUCTION is not obeyed: words agreed outside of OpenADR; none are agreed here; "
+        "PARTY is not obeyed: a private type that is not agreed here"
+    ]
     assert isinstance(commands[0], Remember)
-
-
-def test_a_subscription_is_named_and_limits_nothing_yet() -> None:
-    utility = Depot()
-    event = limited(10)
-    event["intervals"][0]["payloads"][0]["type"] = "CAPACITY_SUBSCRIPTION"
-    assert causes(utility.says(event)) == ["created; not applied yet: IMPORT_CAPACITY_SUBSCRIPTION"]
-    assert utility.limit_w(1) is None
 
 
 ### Prices
@@ -430,27 +425,32 @@ def test_a_price_for_ever_is_cut_to_the_horizon() -> None:
 def test_the_life_of_an_event() -> None:
     utility = Depot()
     utility.says(limited(42))
+    utility.tick(-16)
+    utility.tick(-15)
     utility.tick(-1 / MIN)
-    assert utility.steps == [("e", "received")]
+    assert utility.steps == [("e", "received"), ("e", "far"), ("e", "near")]
+    assert causes(utility.commands)[1:] == ["begins in 16 min", "begins in 15 min"]
     utility.tick(0)
-    assert utility.steps == [("e", "received"), ("e", "active")]
+    assert utility.steps[3:] == [("e", "active")]
     for minutes in (1, 59, 60, 61, 60 * 24, 60 * 25 - 1):
         utility.tick(minutes)
     assert "e" in utility.state.known
     for minutes in (60 * 25, 60 * 26):
         utility.tick(minutes)
-    assert utility.steps == [("e", "received"), ("e", "active"), ("e", "unmeasured"), ("e", "done")]
+    assert utility.steps[3:] == [("e", "active"), ("e", "unmeasured"), ("e", "done")]
     assert "interval 0: no measurement of the site" in causes(utility.commands)
     assert [c for c in utility.commands if isinstance(c, Forget)] == [Forget("e")]
     assert not utility.state.known and not utility.state.measures
 
 
-def test_an_event_that_is_over_when_it_comes_is_done() -> None:
+def test_an_event_that_is_over_when_it_comes_has_expired() -> None:
     utility = Depot()
     utility.says(limited(42, -60, "PT30M"), 0)
     utility.tick(0)
-    assert utility.steps == [("e", "received"), ("e", "done")]
+    assert utility.steps == [("e", "received"), ("e", "expired")]
     assert causes(utility.commands)[-1] == "over before it was obeyed"
+    utility.tick(60 * 24)
+    assert not utility.state.known
 
 
 def test_an_event_of_lower_priority_is_superseded_and_comes_back() -> None:
@@ -650,9 +650,9 @@ def test_everything_that_is_known_is_listed() -> None:
         ("limit", "IMPORT_CAPACITY_LIMIT", 42_000, "superseded"),
         ("out", "IMPORT_CAPACITY_LIMIT", None, "opted out"),
         ("prices", "PRICE", None, "active"),
-        ("simple", "SIMPLE", None, "not applied yet"),
-        ("report", "", None, "not applied yet"),
-        ("far", "IMPORT_CAPACITY_LIMIT", None, "received"),
+        ("simple", "SIMPLE", None, "active"),
+        ("report", "", None, "not applicable"),
+        ("far", "IMPORT_CAPACITY_LIMIT", None, "far"),
     }
 
 

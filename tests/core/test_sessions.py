@@ -54,7 +54,7 @@ def test_a_session_from_plug_to_unplug():
     (start,) = bay.at(1_000, state="B")
     assert start == Session(
         id=f"bay-1-{WALL + 1_000}-b00t5678", charger="bay-1", start_wall_ms=WALL + 1_000,
-        energy_source="counter", counter_wh=1_000_000,
+        energy_source="counter", counter_wh=1_000_000, port="bay-1",
     )  # fmt: skip
     bay.at(2_000, state="C", power_w=11_000)
     bay.every_second(3, 33, counter_wh=1_000_090)
@@ -184,6 +184,39 @@ def test_a_session_counter_serves_where_there_is_no_other():
     bay.at(61_000, state="C", session_wh=150)
     assert sessions.current(bay.state, "bay-1").energy_wh == 150
     assert sessions.current(bay.state, "bay-1").energy_source == "session counter"
+
+
+def test_power_over_time_stands_in_for_a_counter_that_is_lost_in_the_middle():
+    """7200 W are 2 Wh a second.  For 60 s the counter is not read; it comes back with the true 240 Wh."""
+    bay = Bay()
+    bay.at(0, state="C", power_w=7_200)
+    for second in range(1, 31):
+        bay.at(second * 1000, counter_wh=1_000_000 + 2 * second)
+    bay.every_second(31, 91, counter_wh=None)
+    row = sessions.current(bay.state, "bay-1")
+    assert (row.energy_wh, row.energy_source) == (60 + 120, "integrated")
+    bay.at(91_000, counter_wh=1_000_182)
+    bay.at(120_000, counter_wh=1_000_240)
+    row = sessions.current(bay.state, "bay-1")
+    assert (row.energy_wh, row.energy_source) == (240, "counter")
+
+
+def test_a_counter_and_its_power_that_are_both_lost_are_made_good_when_it_is_back():
+    bay = Bay()
+    bay.at(0, state="C", power_w=7_200)
+    bay.every_second(1, 600, counter_wh=None, power_w=None)
+    bay.at(600_000, counter_wh=1_001_200, power_w=7_200)
+    assert sessions.current(bay.state, "bay-1").energy_wh == 1_200
+
+
+def test_a_counter_of_whole_kilowatt_hours_pays_for_its_stand_in_with_its_next_step():
+    bay = Bay()
+    bay.at(0, state="C", power_w=7_200)
+    bay.every_second(1, 61, counter_wh=None)
+    bay.at(61_000, counter_wh=1_000_000)
+    assert sessions.current(bay.state, "bay-1").energy_wh == 120
+    bay.at(500_000, counter_wh=1_001_000)
+    assert sessions.current(bay.state, "bay-1").energy_wh == 1_000
 
 
 # --- silence ------------------------------------------------------------------------------------------

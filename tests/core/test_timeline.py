@@ -96,7 +96,7 @@ def test_vector_expired() -> None:
 def test_no_vector_is_forgotten() -> None:
     """Some are tested elsewhere: same-priority in test_demand_response.py, tolerant-input in test_openadr.py.
 
-    And doe-fallback needs IMPORT_CAPACITY_SUBSCRIPTION, which is named as not applied yet.
+    And doe-fallback in test_signals.py.
     """
     assert set(ONE_EVENT) == {"inherit", "do-it-now", "infinite", "truncate"}
     elsewhere = {"same-priority", "tolerant-input", "doe-fallback", "priority-higher-wins", "expired"}

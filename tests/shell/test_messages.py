@@ -19,18 +19,22 @@ from hypothesis import strategies as st
 
 from edge.model.messages import (
     AnyMessage,
+    GoneMessage,
     OutageMessage,
     Sender,
     SessionMessage,
     Status,
+    TelemetryMessage,
     Told,
     UptimeMessage,
+    gone,
     numbered,
     status,
+    telemetry,
     told,
     uptime,
 )
-from edge.model.records import Decision, PortInterval, Session
+from edge.model.records import ChargeBlock, Decision, LoadBlock, PortInterval, Session
 from edge.shell.outbox import Ack
 from tests.fakes.openadr_schema import errors as openadr_errors
 
@@ -39,17 +43,18 @@ SCHEMAS = ROOT / "docs" / "messages.schema.json"
 ASYNCAPI = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
 ASYNCAPI_3 = ROOT / "tests" / "vectors" / "asyncapi" / "3.0.0.json.gz"
 
-SENDER = Sender("grid/north-yard", "north-yard", "9f1c", {"bay-1": "US*ABC*E1*1"})
+SENDER = Sender("grid/north-yard", "north-yard", "9f1c", {"bay-1": "US*ABC*E1*1"}, "7d01")
 NOW = 1_783_000_000_000
 SESSION = Session(
     "bay-1-9f1c-3", "bay-1", NOW, NOW + 3_600_000, 3_600_000, 3_300_000, 10_120, power_w_max=11_040
 )
 OUTAGE = PortInterval("US*ABC*E1*1", NOW, "down", "comms")
+CHARGED = ChargeBlock("bay-1-9f1c-3", NOW, "bay-1", 2_500)
 
 
 def generated() -> dict[str, Any]:
     """The schemas of the structs; every field is always written, so every field is required."""
-    kinds = [Status, SessionMessage, OutageMessage, UptimeMessage, Ack]
+    kinds = [Status, SessionMessage, OutageMessage, UptimeMessage, TelemetryMessage, GoneMessage, Ack]
     _, found = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for name, schema in found.items():
         schema["required"] = [] if name == "Ack" else list(schema["properties"])
@@ -88,6 +93,8 @@ MESSAGES = {
     "SessionMessage": told(SENDER, SESSION, NOW),
     "OutageMessage": told(SENDER, OUTAGE, NOW),
     "UptimeMessage": uptime(SENDER, "p", "2026-06", NOW, NOW + 1, 2, 3, 4, 999_000, None, NOW),
+    "TelemetryMessage": telemetry(SENDER, LoadBlock(NOW, 9_000, 0, 2_500, 900_000), [CHARGED], NOW),
+    "GoneMessage": gone(SENDER, 3, 7, "too much waited", NOW),
 }
 
 
@@ -125,6 +132,23 @@ def test_the_key_tells_what_is_said_and_not_when() -> None:
     assert key(SESSION) == key(SESSION, sender=SENDER._replace(boot_id="other"))
     open_row = msgspec.structs.replace(SESSION, end_wall_ms=None)
     assert key(SESSION) != key(open_row) != key(OUTAGE)
+
+
+def test_what_a_quarter_says() -> None:
+    message = MESSAGES["TelemetryMessage"]
+    assert message is not None and message.telemetry
+    found = of(message)
+    assert (found["import_wh"], found["stream"], found["id"]) == (9_000, "7d01", f"quarter/{NOW}")
+    assert found["charged"] == [{"port": "US*ABC*E1*1", "session": "bay-1-9f1c-3", "energy_wh": 2_500}]
+
+
+def test_what_waits_in_line_and_what_may_be_given_up() -> None:
+    assert [name for name, message in MESSAGES.items() if message and message.telemetry] == [
+        "TelemetryMessage"
+    ]
+    lanes = {name: message.lane for name, message in MESSAGES.items() if message and message.lane}
+    port = "US*ABC*E1*1"
+    assert lanes == {"SessionMessage": port, "OutageMessage": port, "UptimeMessage": "p"}
 
 
 def test_what_the_network_is_not_told() -> None:

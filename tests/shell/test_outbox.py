@@ -15,9 +15,10 @@ from edge.model.site import Broker
 from edge.shell import outbox
 from edge.shell.mqtt import Incoming, MqttLink, NotDelivered
 from edge.shell.outbox import BATCH, Outbox
-from edge.shell.store import Message as Stored
 from edge.shell.store import Store
 from edge.shell.storefile import StoreTrouble
+from edge.shell.storeoutbox import Gone
+from edge.shell.storeoutbox import Message as Stored
 from tests.fakes.brokers import mosquitto, needs_mosquitto
 
 
@@ -26,6 +27,7 @@ class Message(NamedTuple):
     topic: str
     payload: bytes
     key: str
+    lane: str = ""
 
 
 class Shelf:
@@ -37,13 +39,17 @@ class Shelf:
         for _ in range(count):
             self.put()
 
-    def put(self, topic: str = "n/session") -> None:
+    def put(self, topic: str = "n/session", lane: str = "") -> None:
         seq = len(self.rows) + 1
-        self.rows[seq] = Message(seq, topic, json.dumps({"seq": 0, "n": seq}).encode(), f"key-{seq}")
+        self.rows[seq] = Message(seq, topic, json.dumps({"seq": 0, "n": seq}).encode(), f"key-{seq}", lane)
 
-    def outbox_pending(self, link: str, limit: int) -> list[Message]:
+    def outbox_pending(self, link: str, limit: int, after: int = 0) -> list[Message]:
         assert link == "network"
-        return [row for row in self.rows.values() if row.seq not in self.done][:limit]
+        return [row for row in self.rows.values() if row.seq > after and row.seq not in self.done][:limit]
+
+    def outbox_again(self, link: str, first: int, last: int) -> list[Gone]:
+        self.done = [seq for seq in self.done if not first <= seq <= last]
+        return [Gone("network", first, 0)] if first < 1 else []
 
     def outbox_done(self, link: str, seqs: list[int], wall_ms: int) -> None:
         assert link == "network" and wall_ms == 1_784_000_000_000
@@ -150,11 +156,11 @@ def test_a_store_in_trouble_does_not_end_it() -> None:
     class Stuck(Shelf):
         looks = 0
 
-        def outbox_pending(self, link: str, limit: int) -> list[Message]:
+        def outbox_pending(self, link: str, limit: int, after: int = 0) -> list[Message]:
             self.looks += 1
             if self.looks < 3:
                 raise StoreTrouble("depot.db: cannot be read: disk I/O error")
-            return super().outbox_pending(link, limit)
+            return super().outbox_pending(link, limit, after)
 
     async def story() -> None:
         shelf, line = Stuck(3), Line()
@@ -185,6 +191,72 @@ def test_what_is_refused_waits_and_does_not_hold_up_the_rest(monkeypatch: pytest
             allowed.append(True)
             await until(lambda: len(shelf.done) == 21)
         assert shelf.done == [21, *range(1, 21)]
+
+    run(story())
+
+
+def test_a_port_has_one_message_on_its_way_and_never_overtakes_itself() -> None:
+    """Two ports in turns; some attempts fail.  First copies of a port come in the port's order."""
+
+    async def story() -> None:
+        shelf = Shelf()
+        for n in range(60):
+            shelf.put(lane="AB"[n % 2])
+        failing = (2, 3, 7, 20, 21, 22)
+        line = Line(lambda topic, attempt: NotDelivered("lost") if attempt in failing else None)
+        async with draining(shelf, line):
+            await until(lambda: len(shelf.done) == 60)
+        assert line.most_at_once == 2
+        for port in "AB":
+            own = [key for key in line.keys if shelf.rows[int(key[4:])].lane == port]
+            first_copies = list(dict.fromkeys(own))
+            assert first_copies == [row.key for row in shelf.rows.values() if row.lane == port]
+
+    run(story())
+
+
+def test_a_refused_port_holds_its_own_topic_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LOOK_S", 0.02)
+
+    async def story() -> None:
+        shelf, allowed = Shelf(), []
+
+        def answer(topic: str, attempt: int) -> NotDelivered | None:
+            refused = topic == "n/uptime" and not allowed
+            return NotDelivered("Not authorized", refused=True) if refused else None
+
+        for _ in range(100):
+            shelf.put("n/uptime", lane="A")
+        shelf.put("n/session", lane="A")
+        shelf.put("n/session", lane="B")
+        line = Line(answer)
+        async with draining(shelf, line) as box:
+            await until(lambda: sorted(shelf.done) == [101, 102])
+            refused = [key for key, _ in line.heard if int(key[4:]) <= 100]
+            assert set(refused) == {"key-1"}, "what comes behind it on its topic waits"
+            assert box.refused == len(refused)
+            allowed.append(True)
+            await until(lambda: len(shelf.done) == 102)
+        assert shelf.done[2:] == list(range(1, 101))
+
+    run(story())
+
+
+def test_what_the_application_asks_for_again_is_sent_again() -> None:
+    async def story() -> None:
+        shelf, line, gone = Shelf(20), Line(), []
+        async with draining(shelf, line, site="depot", stream="s1", on_gone=gone.append) as box:
+            await until(lambda: len(shelf.done) == 20)
+            assert box.acknowledged(b'{"site": "depot", "stream": "s1", "again": [[4, 6], [19, 19]]}') == ""
+            box.wake()
+            await until(lambda: len(shelf.done) == 20)
+            assert line.keys[20:] == ["key-4", "key-5", "key-6", "key-19"]
+            assert not gone
+            assert box.acknowledged(b'{"again": [[-3, 0]]}') == ""
+            assert gone == [Gone("network", -3, 0)]
+            assert "at most" in box.acknowledged(b'{"again": [[1, 1000000000]]}')
+            assert "stream: expected s1" in box.acknowledged(b'{"stream": "s0", "again": [[1, 2]]}')
+            assert len(shelf.done) == 20
 
     run(story())
 

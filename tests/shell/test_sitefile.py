@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from drivers import library
 from drivers.table import Supervision
-from edge.model.site import Address, Policy
+from edge.model.site import Address, Policy, Token, Vtn
 from edge.shell import sitefile
 from edge.shell.sitefile import SiteRefused, SiteUnreadable
 
@@ -87,6 +87,48 @@ def test_a_missing_secret_is_a_note_and_no_problem():
     examined = sitefile.examine(GOOD)
     assert examined.problems == []
     assert [note.key for note in examined.notes] == ["password_file"]
+
+
+BROKER_LINES = """broker = "mqtts://north@mqtt.utility.example:8884"
+password_file = "utility.pass"
+ca_file = "/etc/ssl/certs/ca-certificates.crt"
+event_topics = "openadr/events/+"
+report_topic = "openadr/reports/north"
+"""
+VTN_LINES = """vtn = "https://vtn.example.com/openadr3/3.1.1/"
+poll_s = 30
+vtn_ca_file = "ca.pem"
+token_client_id = "north"
+token_secret_file = "secret"
+"""
+
+
+def test_a_utility_by_rest_alone(tmp_path):
+    site = broken(tmp_path, (BROKER_LINES, VTN_LINES)).site
+    assert site is not None and site.utility is not None
+    utility = site.utility
+    assert (utility.broker, utility.event_topics, utility.report_topic) == (None, (), "")
+    assert utility.vtn == Vtn("https://vtn.example.com/openadr3/3.1.1", 30_000, str(tmp_path / "ca.pem"))
+    assert utility.token == Token("north", str(tmp_path / "secret"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "tells"),
+    [
+        ("", "broker", "missing; expected its broker, or its REST server as vtn"),
+        ('vtn = "http://vtn.example.com"', "vtn", "expected https://"),
+        ('vtn = "https://vtn.example.com/?a=b"', "vtn", "expected an address such as"),
+        ('vtn = "https://v.example"\ntoken_client_id = "x"', "token_secret_file", "missing; a token needs"),
+        ('vtn = "https://v.example"\nlogin = "bearer"', "token_client_id", "missing; a token needs"),
+        ('broker = "mqtts://b"\nreport_topic = "r"', "event_topics", "missing; expected the topics"),
+        ('broker = "mqtts://b"\nevent_topics = "e"', "report_topic", "missing; expected where reports go"),
+        (BROKER_LINES + 'login = "bearer"', "password_file", "the token is the password"),
+        (BROKER_LINES + 'login = "bearer"', "token_url", "missing; expected where tokens are"),
+    ],
+)
+def test_a_utility_that_cannot_be_heard_is_told_what_is_missing(tmp_path, lines, key, tells):
+    told = [str(one) for one in broken(tmp_path, (BROKER_LINES, lines + "\n")).problems if one.key == key]
+    assert any(tells in one for one in told), told
 
 
 # --- what a bad file is told --------------------------------------------------------------------------

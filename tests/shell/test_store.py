@@ -9,12 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.model.openadr import Interval, OpenAdrEvent, Payload
-from edge.model.records import Compliance, Decision, EventStep, PortInterval, Session
+from edge.model.records import (
+    ChargeBlock,
+    ChargerSlot,
+    Compliance,
+    Decision,
+    EventStep,
+    LoadBlock,
+    LoadSlot,
+    PortInterval,
+    Session,
+)
 from edge.model.site import Window
 from edge.model.units import DAY_MS
 from edge.shell import store as store_module
-from edge.shell.store import WAIT_MS, Message, Store, open_store
+from edge.shell.store import WAIT_MS, Store, open_store
 from edge.shell.storefile import StoreDamaged, StoreTrouble
+from edge.shell.storeoutbox import Message
 
 NOW = 1_780_000_000_000
 
@@ -75,6 +86,8 @@ def test_every_kind_of_row_comes_back_as_it_was(store, path):
         EventStep("e1", NOW, "received", "CREATE"),
         Compliance("e1", "p1", "peak", 0, NOW, NOW + 900_000, "IMPORT_CAPACITY_LIMIT", 40_000, 39_000,
                    39_900, 9_750, None),
+        LoadBlock(NOW, 25_000, 10, 20_000, 900_000, 7_000_000),
+        ChargeBlock("s1", NOW, "bay-1", 20_000),
     ]  # fmt: skip
     for row in rows:
         store.keep(row)
@@ -82,7 +95,8 @@ def test_every_kind_of_row_comes_back_as_it_was(store, path):
     again = after_power_loss(path)
     found = [
         *again.sessions(0, NOW * 2), *again.port_intervals(0, NOW * 2), *again.decisions("bay-1", NOW + 9),
-        *again.event_steps("e1"), *again.compliance(0, NOW * 2),
+        *again.event_steps("e1"), *again.compliance(0, NOW * 2), *again.load(NOW, NOW + 1),
+        *again.charged(NOW, NOW + 1),
     ]  # fmt: skip
     assert found == rows
 
@@ -277,6 +291,11 @@ def test_pruning_takes_decisions_and_audit_lines_and_never_sessions_or_outages(s
     store.commit(all_of_it=True)
     store.prune(NOW + 40 * DAY_MS)
     assert [d.wall_ms for d in store.decisions("bay-1", NOW * 2, 9)] == [NOW + 20 * DAY_MS]
+    store.keep(LoadBlock(NOW, 1))
+    store.keep(LoadBlock(NOW + 20 * DAY_MS, 1))
+    store.commit(all_of_it=True)
+    store.prune(NOW + 401 * DAY_MS)
+    assert [row.start_wall_ms for row in store.load(0, NOW * 2)] == [NOW + 20 * DAY_MS]
     store.prune(NOW + 4000 * DAY_MS)
     assert store.audit_lines() == []
     assert len(store.sessions(0, NOW * 2)) == len(store.port_intervals(0, NOW * 2)) == 1
@@ -521,3 +540,20 @@ def test_the_settings_that_make_it_last(store, path):
     assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
     assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert Path(f"{path}-wal").exists()
+
+
+def test_slots_are_found_by_the_time_that_they_touch_and_go_after_45_days(store):
+    start = 1_796_040_000_000
+    for n in range(3):
+        store.keep(LoadSlot(start + 60_000 * n, 60_000, 60_000, 600_000))
+        store.keep(ChargerSlot(f"bay-{n}", start + 900_000 * n, 900_000))
+    store.commit()
+    assert store.load_slots(0, 2**60) == []  # they wait, as decisions do
+    store.commit(all_of_it=True)
+    touched = store.load_slots(start + 30_000, start + 60_001)
+    assert [slot.start_wall_ms - start for slot in touched] == [0, 60_000]
+    assert [slot.charger for slot in store.charger_slots(start + 899_999, start + 900_000)] == ["bay-0"]
+    assert [slot.charger for slot in store.charger_slots(start + 900_000, start + 900_001)] == ["bay-1"]
+    store.prune(start + 45 * DAY_MS + 60_001)
+    assert [slot.start_wall_ms - start for slot in store.load_slots(0, 2**60)] == [120_000]
+    assert [slot.charger for slot in store.charger_slots(0, 2**60)] == ["bay-1", "bay-2"]

@@ -8,7 +8,8 @@ from edge.model.messages import Sender
 from edge.model.records import PortInterval
 from edge.shell import uptimes
 from edge.shell.clock import Clock
-from edge.shell.store import Message, Store
+from edge.shell.store import Store
+from edge.shell.storeoutbox import Message
 
 OCTOBER = 1_790_812_800_000  # 2026-10-01T00:00:00Z
 DAY = 86_400_000

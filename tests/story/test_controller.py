@@ -12,6 +12,7 @@ from edge.model.flow import (
     Tick,
     UtilitySaid,
     WindowSet,
+    Written,
 )
 from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Payload
 from edge.model.records import Compliance, EventStep
@@ -239,13 +240,18 @@ def test_a_utility_limits_the_site_from_the_start_to_the_end_of_its_event() -> N
         >> UtilitySaid(950, WALL_MS + 950, "CREATE", event)
         << Remember(event)
         >> tick(1_000)
-        << sets("bay-1", 32)
-        >> wrote(1_100, "bay-1", 32)
+        # it begins within 13.2 s: the load goes down now, to hold it from its first second
+        << sets(
+            "bay-1",
+            11.3,
+            "main L1 is full: utility event evening, which begins soon, 10 kW until 16:53, other load 2 A",
+        )
+        >> Written(1_100, "bay-1", 11_300)
     )
     for second in (1, 2):
         story = (
             story
-            >> takes(second * 1_000 + 700, "bay-1", 0, setpoint_a=32)
+            >> takes(second * 1_000 + 700, "bay-1", 0, setpoint_a=11)
             >> flows(second * 1_000 + 900, 2, 2, 2)
             >> tick(second * 1_000 + 1_000)
         )
@@ -254,7 +260,7 @@ def test_a_utility_limits_the_site_from_the_start_to_the_end_of_its_event() -> N
     assert (
         story
         << sets("bay-1", 11.3, f"main L1 is full: utility event evening, 10 kW until {until}, other load 2 A")
-        >> takes(6_700, "bay-1", 0, setpoint_a=32)
+        >> takes(6_700, "bay-1", 0, setpoint_a=11)
         >> flows(6_900, 2, 2, 2)
         >> tick(6_999)
         << sets("bay-1", 11.3)
@@ -264,13 +270,17 @@ def test_a_utility_limits_the_site_from_the_start_to_the_end_of_its_event() -> N
         << Keep(ANY, tell="utility")
         << Keep(EventStep("e1", WALL_MS + 7_001, "done"))
     )
-    # the hold time of an increase runs from the last change, at 3 s
+    # then the load comes back within two minutes, from 10 kW to 63 A on three phases, 43 470 W: 6 099 ms
+    # after the end that is 1 701 W more.  Less 1 380 W at 253 V, 40 794 mA on three phases, 13 598 each.
+    back = (
+        "main L1 is full: after utility event evening: load comes back by and by, 11.701 kW, other load 2 A"
+    )
     assert (
         story
         >> takes(13_000, "bay-1", 0, setpoint_a=11)
         >> flows(13_000, 2, 2, 2)
         >> tick(13_100)
-        << sets("bay-1", 32)
+        << sets("bay-1", 13.5, back)
     )
 
 
