@@ -65,10 +65,12 @@ fuzz mutants prove:
 	test $@ != fuzz || $(MAKE) -C native -f plan.mk fuzz
 	test $@ != mutants || $(BIN)/python tests/mutate_core.py
 
-# The board: a million mutated frames, what its loops take, and a week's memory under MicroPython (board/README.md).
+# The board: a million mutated frames, what its loops take, heartbeats lost in every way, and a week's memory under
+# MicroPython (board/README.md).
 fuzz-board: test-venv
 	$(BIN)/python tests/board/long.py frames 1000000
 	$(BIN)/python tests/board/long.py loop
+	BOARD_ALL_TIMEOUTS=1 $(BIN)/pytest -s tests/sim/test_board_depot.py -k within
 	$(BIN)/python tests/board/long.py week 7
 
 lint: test-venv lint-board

@@ -8,9 +8,11 @@ A restart (asked for, or by the watchdog) starts this program anew with the same
 stdin, a line each: what a person's hands would do to the terminals
     input N closed|open         feedback N closed|open|follow       temperature TENTHS|none
     ct N MILLIVOLTS             a sine of 50 Hz, RMS                 hang, quit
-stdout, a JSON document a line: {"ns": monotonic, "relays": pattern, "cut": 0|1, "start": cause}, at the
-start and whenever one of them changes.  At the start inputs 1, 3 and 4 are open, and input 2, the loop of
-the emergency stop, is closed.
+stdout, a JSON document a line, at the start and whenever relays, cut or start change:
+    {"ns": monotonic, "relays": pattern, "cut": 0|1, "start": cause,
+     "stall_ns": the longest time that this PC took for one loop since the line before}
+
+At the start inputs 1, 3 and 4 are open, and input 2, the loop of the emergency stop, is closed.
 """
 
 from __future__ import annotations
@@ -93,6 +95,8 @@ class Terminals:
         self.follow = {0, 1, 2, 3}
         self.loops = {0: False, 1: True, 2: False, 3: False}
         self.unread = b""
+        self.looked_ns = time.monotonic_ns()
+        self.stall_ns = 0
         machine.I2C_DEVICES[0x48] = {0: b"\x16\x80"}  # 22.5 °C
 
     def obey(self, line: str) -> None:
@@ -129,9 +133,13 @@ class Terminals:
         for n, closed in self.loops.items():
             machine.PINS[14 + n] = 0 if closed and not cut else 1
         now = {"relays": relays, "cut": cut, "start": self.cause}
+        at_ns = time.monotonic_ns()
+        self.stall_ns = max(self.stall_ns, at_ns - self.looked_ns)
+        self.looked_ns = at_ns
         if say and now != self.said:
             self.said = now
-            print(json.dumps({"ns": time.monotonic_ns(), **now}), flush=True)
+            print(json.dumps({"ns": at_ns, **now, "stall_ns": self.stall_ns}), flush=True)
+            self.stall_ns = 0
 
 
 def sine(millivolts: int):

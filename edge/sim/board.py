@@ -44,10 +44,14 @@ _CONFIG_MAGIC = 0xDE01  # board/board.py
 
 @dataclass(frozen=True)
 class Moved:
-    """What the relays were driven to (bits), and when: monotonic ns."""
+    """What the relays were driven to (bits), and when: monotonic ns.
+
+    stall_ns: the longest that this machine took for one loop of the firmware since the change before.
+    """
 
     at_ns: int
     relays: int
+    stall_ns: int
 
 
 @dataclass
@@ -109,7 +113,7 @@ class BoardTwin:
             with contextlib.suppress(ValueError, KeyError):
                 said = json.loads(line)
                 with self._lock:
-                    self.moved.append(Moved(int(said["ns"]), int(said["relays"])))
+                    self.moved.append(Moved(int(said["ns"]), int(said["relays"]), int(said["stall_ns"])))
 
     def answer(self, frame: bytes) -> bytes | None:
         """Let the firmware hear a frame of the line; return its answer, None where it is not for it.
@@ -167,7 +171,7 @@ class BoardTwin:
     def report(self) -> dict[str, Any]:
         """Return what its relays did."""
         with self._lock:
-            return {"relays": [[m.at_ns, m.relays] for m in self.moved], "beat_ns": self.beat_ns}
+            return {"relays": [[m.at_ns, m.relays, m.stall_ns] for m in self.moved], "beat_ns": self.beat_ns}
 
 
 def configure(flash: Path, settings: dict[int, int]) -> bool:

@@ -3,6 +3,10 @@
 The board is its own firmware (board/), run as a process on the simulated RS-485 line; the daemon is
 `depot run`; times are those at which the firmware wrote its relays.  What is measured is I4's last line: from
 the last moment at which a heartbeat can have reached the board to open relays, at most its timeout + 100 ms.
+
+A machine that does not let the firmware run for longer than a loop may take (board/README.md) adds that.
+
+`make fuzz-board` measures every way of dying with the shortest timeout, as delivered, and with the longest.
 """
 
 import os
@@ -21,18 +25,21 @@ from edge.sim.control import ask
 from edge.sim.demosite import make
 
 DEPOT = [sys.executable, "-m", "edge.cli"]
-TIMEOUT_S = 2  # the shortest that the board takes; the law is the same for 10
+SHORTEST_S, DELIVERED_S, LONGEST_S = 2, 10, 60
+TIMEOUTS_S = (SHORTEST_S, DELIVERED_S, LONGEST_S)
 SLACK_S = 0.1
+LOOP_S = 0.025  # what a loop takes at most
 GUARDED = 0b11
 
 
 class Depot:
     """The simulator and the daemon, each a process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, timeout_s: int = SHORTEST_S) -> None:
+        self.timeout_s = timeout_s
         site = make(folder, {"depot-ven": "x", "depot": "x"}, 1, "5")
         text = re.sub(r"\[(utility|network)\]\n(?:[^\[\n].*\n|\n|\[\"[^\n]*\n)*", "", site.site.read_text())
-        site.site.write_text(text.replace("timeout_s = 10", f"timeout_s = {TIMEOUT_S}"))
+        site.site.write_text(text.replace("timeout_s = 10", f"timeout_s = {timeout_s}"))
         self.site, self.folder = site, folder
         self.log = (folder / "log").open("wb")
         words = ["sim", "--site", str(site.site), "--control", str(site.control), "--json"]
@@ -48,7 +55,12 @@ class Depot:
         return ask(self.site.control, {"do": do, **more})
 
     def relays(self) -> list[tuple[float, int]]:
-        return [(ns / 1e9, bits) for ns, bits in self.order("relays", device="io-board")["relays"]]
+        return [(ns / 1e9, bits) for ns, bits, _ in self.order("relays", device="io-board")["relays"]]
+
+    def slack_s(self) -> float:
+        """Return how late the last change may be: this machine may have kept the firmware from running."""
+        stall_s = self.order("relays", device="io-board")["relays"][-1][2] / 1e9
+        return SLACK_S + (stall_s if stall_s > LOOP_S else 0)
 
     def wait_for(self, relays: int, within_s: float, since_s: float = 0.0) -> float:
         """Return when the relays became so; time.monotonic() is the clock of the firmware's report."""
@@ -87,8 +99,8 @@ class Depot:
 
 
 @pytest.fixture
-def depot(tmp_path: Path) -> Iterator[Depot]:
-    running = Depot(tmp_path)
+def depot(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Depot]:
+    running = Depot(tmp_path, getattr(request, "param", SHORTEST_S))
     try:
         running.wait_for(GUARDED, 40)
         time.sleep(1.5)  # a heartbeat in its usual rhythm
@@ -109,18 +121,25 @@ def cut(depot: Depot) -> None:
     depot.order("cut", device="rs485")
 
 
-@pytest.mark.parametrize("dies", [killed, hung, cut])
+WAYS = [(DELIVERED_S, killed), (SHORTEST_S, hung), (SHORTEST_S, cut)]
+if "BOARD_ALL_TIMEOUTS" in os.environ:
+    WAYS = [(timeout_s, dies) for timeout_s in TIMEOUTS_S for dies in (killed, hung, cut)]
+
+
+@pytest.mark.parametrize(("depot", "dies"), WAYS, indirect=["depot"])
 def test_relays_open_within_the_boards_timeout(depot: Depot, dies: Any, record_property: Any) -> None:
     dies(depot)
     died_s = time.monotonic()  # no heartbeat can have reached the board after this
-    opened_s = depot.wait_for(0, TIMEOUT_S + 3, died_s - 0.1)
+    timeout_s = depot.timeout_s
+    opened_s = depot.wait_for(0, timeout_s + 3, died_s - 0.1)
     beat_s = depot.order("relays", device="io-board")["beat_ns"] / 1e9
     after_s = opened_s - beat_s
     record_property("opened_after_ms", round(after_s * 1000))
-    print(f"{dies.__name__}: relays open {after_s * 1000:.0f} ms after the last heartbeat on the line")
-    assert beat_s <= died_s + SLACK_S
-    assert TIMEOUT_S <= after_s <= TIMEOUT_S + SLACK_S
-    assert opened_s - died_s <= TIMEOUT_S + SLACK_S
+    print(
+        f"{timeout_s} s, {dies.__name__}: relays open {(after_s - timeout_s) * 1000:.0f} ms after the timeout"
+    )
+    assert timeout_s <= after_s <= timeout_s + depot.slack_s()
+    assert opened_s - died_s <= timeout_s + depot.slack_s()
     assert depot.relays()[-1][1] == 0
     if dies is cut:
         depot.order("join", device="rs485")
@@ -131,14 +150,14 @@ def test_the_operators_relay_and_the_emergency_stop(depot: Depot) -> None:
     depot.order("input", device="io-board", number=1, closed=True)
     turned_s = time.monotonic()
     opened_s = depot.wait_for(0, 3, turned_s - 0.1)  # as delivered, LIMITED leaves no relay closed
-    assert opened_s - turned_s <= SLACK_S + 0.03  # without the gateway: the debounce is 30 ms
+    assert opened_s - turned_s <= depot.slack_s() + 0.03  # without the gateway: the debounce is 30 ms
     depot.until("is open (LIMITED)", "why", "bay-5")
     depot.until("80 A by the grid operator's relay at io-board", "status")
     depot.order("input", device="io-board", number=1, closed=False)
     depot.wait_for(GUARDED, 20, opened_s)
     depot.order("input", device="io-board", number=2, closed=False)
     pressed_s = time.monotonic()
-    assert depot.wait_for(0, 3, pressed_s - 0.1) - pressed_s <= SLACK_S + 0.03
+    assert depot.wait_for(0, 3, pressed_s - 0.1) - pressed_s <= depot.slack_s() + 0.03
     depot.until("emergency stop at io-board", "why", "bay-5")
     depot.order("input", device="io-board", number=2, closed=True)
     time.sleep(3)

@@ -5,7 +5,8 @@ from typing import Any
 from edge.model.flow import AnyEvent, Audit, Identified, Keep, Lost, Reading, SetCurrent, SetRelays, Written
 from edge.model.records import PortInterval
 from edge.model.site import Board, Relay, Site
-from tests.story.sites import NOWHERE, depot, flows, tick
+from edge.report.uptime import monthly
+from tests.story.sites import NOWHERE, WALL_MS, depot, flows, tick
 from tests.story.story import ANY, Nothing, Story
 
 WELL: dict[str, Any] = {
@@ -157,3 +158,30 @@ def test_the_self_test_is_evidence_of_the_ports_state() -> None:
     (down,) = [row for row in rows if row.state == "down"]
     assert (down.port, down.cause) == ("bay-1", "unavailable")
     assert down.evidence == "relay 1 of io does not open; io relay 1 self-test passed 2 h before"
+
+
+def test_a_failed_self_test_is_an_outage_in_the_uptime_and_a_running_one_is_not() -> None:
+    """Relay 1 is opened by its test from 10 s to 40 s, and found failing from 40 s to 100 s."""
+
+    def says(at_ms: int) -> dict[str, Any]:
+        if 10_000 <= at_ms < 40_000:
+            return {"selftest": "running", "relays": 2}
+        if 40_000 <= at_ms < 100_000:
+            return {"selftest": "failed", "selftest_failed": 1, "selftest_age_s": 0, "relays": 2}
+        return {"selftest": "passed", "selftest_failed": 0}
+
+    story = settled(guarded())
+    kept: dict[tuple[str, int], PortInterval] = {}
+    for at in range(2_000, 160_000, 1_000):
+        here = (bay(at - 400, 1), bay(at - 300, 2), flows(at - 200, 0, 0, 0), tick(at))
+        story = told(story, board(at - 500, **says(at - 500)), *here)
+        assert story
+        for command in story.last:
+            if isinstance(command, Keep) and isinstance(command.row, PortInterval):
+                kept[command.row.port, command.row.start_wall_ms] = command.row
+    first = dict.fromkeys(("bay-1", "bay-2"), WALL_MS + 1_000)
+    one, two = monthly(kept.values(), first, "2026-11", "UTC", WALL_MS + 159_000)
+    assert (one.port, one.evidence.outage_ms, one.outages) == ("bay-1", 60_000, 1)
+    assert (two.port, two.evidence.outage_ms) == ("bay-2", 0)
+    (down,) = [row for row in kept.values() if row.state == "down"]
+    assert down.evidence == "relay 1 of io has failed its self-test; io relay 1 self-test failed 0 h before"
