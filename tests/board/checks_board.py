@@ -162,6 +162,70 @@ def check_a_lost_configuration_leaves_every_relay_open():
     assert world.relays == 0 and world.words(4, 5, 1)[0] & 1 << 8
 
 
+class PowerCut(Exception):
+    pass
+
+
+class Failing(Flash):
+    # A flash whose next write, once it is to fail, stops after so many eighths; the rest is erased.
+    eighths = None
+
+    def write(self, name, data):
+        if self.eighths is not None:
+            left = len(data) * self.eighths // 8
+            self.eighths = None
+            Flash.write(self, name, data[:left] + b"\xff" * (len(data) - left))
+            raise PowerCut
+        Flash.write(self, name, data)
+
+
+def until_the_power_goes(world, act):
+    try:
+        act(world)
+    except PowerCut:
+        return
+    raise AssertionError("nothing was written")
+
+
+def check_power_cut_at_every_write_of_the_whole_board():
+    # A commit writes the settings, a trip and its reset the latch: whichever is cut short, the board starts
+    # with its relays open and settings old or new; a trip that was in the flash is still there.
+    def commits(world):
+        world.configure((23, 7000))
+
+    def trips(world):
+        world.closed = 0
+        world.run(40)
+
+    def resets(world):
+        world.closed = 2 | 8
+        world.run(40)
+
+    def starts(world):
+        World(flash=world.flash)
+
+    for act in (commits, trips, resets, starts):
+        for eighths in range(8):
+            world = quick(flash=Failing())
+            bring_up(world)
+            if act is resets:
+                trips(world)
+            world.flash.eighths = eighths
+            until_the_power_goes(world, act)
+            if act is trips:
+                assert sum([world.machine.PINS[6 + n] for n in range(4)]) == 0, "open before it is written"
+            again = World(flash=world.flash)
+            again.closed = world.closed if act is trips else 2
+            again.run(40)
+            assert again.relays == 0 and not again.words(4, 5, 1)[0] & 1 << 8
+            assert again.words(4, 63, 1)[0] in ((2000, 7000) if act is commits else (2000,))
+            state = again.words(4, 0, 1)[0]
+            assert state == (TRIPPED if act in (trips, resets) else SAFE), (act, eighths, state)
+            for counter in range(1, 8):
+                again.beat(counter, 15)
+            assert again.words(4, 0, 1)[0] == (TRIPPED if act in (trips, resets) else ALLOWED)
+
+
 def check_a_welded_relay_is_found():
     world = quick()
     bring_up(world)

@@ -14,8 +14,11 @@ import tty
 from pathlib import Path
 
 from edge.sim.board import configure
+from tests.fakes import micropython
 
-RUN = Path(__file__).parents[2] / "board" / "host" / "run.py"
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / "board" / "host" / "run.py"
+NODE = ROOT / "tests" / "fakes" / "micropython_board.mjs"
 SAFE, ALLOWED, LIMITED, TRIPPED = range(4)
 
 
@@ -64,20 +67,25 @@ class Rig:
     """A board that runs; `said` is what its relays did, with the time of the process's clock.
 
     settings: by their place in board/config.py; else as delivered.
+    under: what runs the firmware; CPython, or MicroPython (whose flash is in its memory).
     """
 
-    def __init__(self, flash: Path, settings: "dict[int, int] | None" = None) -> None:
+    def __init__(self, flash: Path, settings: "dict[int, int] | None" = None, under: str = "cpython") -> None:
         if settings:
             configure(flash, settings)
+        package = micropython.package() if under == "micropython" else None
         self.bus = Bus()
         self.said: list[dict[str, int]] = []
+        command = [sys.executable, str(RUN), "--port", self.bus.board, "--flash", str(flash)]
+        if package:
+            command = ["node", str(NODE), str(package), str(ROOT), self.bus.board]
         self.process = subprocess.Popen(
-            [sys.executable, str(RUN), "--port", self.bus.board, "--flash", str(flash)],
+            command,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        self.wait(lambda: self.said)
+        self.wait(lambda: self.said, seconds=15)
 
     def _read(self) -> None:
         assert self.process.stdout
