@@ -38,7 +38,7 @@ from edge.model.records import TickRecord
 from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import DAY_MS, SECOND_MS
-from edge.shell import buses, control
+from edge.shell import buses, control, uptimes
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
 from edge.shell.links import Links
@@ -110,7 +110,7 @@ class Daemon:
         for note in self._notes:
             log.error("%s", note)
             self.store.audit(wall_ms, "store", "opened", note)
-        self.store.remember("timezone", self.site.timezone)
+        uptimes.remember(self.store, self.site)
         self.store.audit(wall_ms, "daemon", "started", f"run {self.run_id}")
         self.store.remember("site", self.site.id)
         self.say(self.store.restore(now_ms, wall_ms))
