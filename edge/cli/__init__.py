@@ -27,6 +27,7 @@ COMMANDS = {
     "why": "why a charger gets what it gets, now or at a time",
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
+    "utility": "play the utility on any broker: send events, watch reports",
     "audit": "the audit log: who did what, and what was refused",
     "uptime": "uptime per port and month",
     "outage": "what people know of outages: vandalism, disasters, repairs, with evidence",
