@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.core.controller import Controller
+from edge.core.peaks import looks_back_to
 from edge.model.flow import (
     AnyCommand,
     AnyEvent,
@@ -81,6 +82,7 @@ class Daemon:
         state.mkdir(parents=True, exist_ok=True)
         self.store, self._notes = open_store(state / STORE, self.run_id)
         self.clock = clock or Clock(self.store.meta("last_wall_ms") or 0)
+        self._tariff = tariff
         self.controller = Controller(site, tariff)
         self.recorder = Recorder(state / "recordings")
         self.desk = Desk(site, self.store, self.say, now_ms=self.clock.now_ms, wall_ms=self.clock.wall_ms)
@@ -113,7 +115,8 @@ class Daemon:
         uptimes.remember(self.store, self.site)
         self.store.audit(wall_ms, "daemon", "started", f"run {self.run_id}")
         self.store.remember("site", self.site.id)
-        self.say(self.store.restore(now_ms, wall_ms))
+        load_from_ms = looks_back_to(self._tariff, wall_ms) if self._tariff else None
+        self.say(self.store.restore(now_ms, wall_ms, load_from_ms))
         self.links.start()
         try:
             async with asyncio.TaskGroup() as tasks:
