@@ -55,14 +55,14 @@ static void soil_stack(void)
     for (size_t n = 0; n < sizeof soil / sizeof soil[0]; n++) { soil[n] = -1; }
 }
 
-/* Nothing may depend on what was in memory: nonsense, or slots that look as if they still
- * rose and would take a step from every level of a whole mA. */
+/* Nothing may depend on what was in memory: nonsense, nothing, or slots that look as if they
+ * still rose and would take a step from every level of a whole mA. */
 static void soil_memory(void)
 {
     static const struct lb_slot riser = {
         .top_ma = LB_MA_MAX, .step_ma = 1, .weight = 1, .phases = 1, .rising = 1};
-    memset(&work, 0xA5, sizeof work);
-    for (int32_t s = 0; s < LB_CHARGERS && checks % 2 == 0; s++) { work.slot[s] = riser; }
+    memset(&work, checks % 3 == 1 ? 0 : 0xA5, sizeof work);
+    for (int32_t s = 0; s < LB_CHARGERS && checks % 3 == 0; s++) { work.slot[s] = riser; }
     soil_stack();
 }
 

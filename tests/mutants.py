@@ -225,7 +225,7 @@ WIRE: list[Mutant] = [
     ("I11", DAEMON, "            for done in taken:\n                done()\n", ""),
     ("I11", DAEMON, "self.store.keep(command.row, self.links.message(command))", "self.store.keep(command.row, None)"),
     ("I11", DAEMON, "self.store.event_set(command.event)", "pass"),
-    ("I11", DAEMON, "self.say(self.store.restore(now_ms, wall_ms))", "pass"),
+    ("I11", DAEMON, "self.say(self.store.restore(now_ms, wall_ms, load_from_ms))", "pass"),
     ("I11", LINKS, "        self._taken.append(incoming.done)", "        incoming.done()"),
     ("I11", LINKS, "self._taken = taken + self._taken", "self._taken = taken"),
     ("I11", LINKS, "confirmed=bool(network.ack_topic)", "confirmed=False"),

@@ -13,6 +13,7 @@ from edge.core import tariff as tariffs
 from edge.core.demand_effects import Hold, Vehicle
 from edge.core.demand_state import Seen
 from edge.core.loadbook import Cuts
+from edge.core.peaks import Peaks, Quarter
 from edge.core.prices import added, overlaid
 from edge.core.windows import Stay, minute_of, stay
 from edge.model.flow import (
@@ -28,13 +29,13 @@ from edge.model.flow import (
     WindowRemoved,
     WindowSet,
 )
-from edge.model.records import EventNow, EventStep, PriceNow
+from edge.model.records import DemandNow, EventNow, EventStep, LoadBlock, PriceNow
 from edge.model.site import Site
 from edge.model.tariff import Tariff
-from edge.model.units import HOUR_MS, MINUTE_MS
+from edge.model.units import HOUR_MS, MINUTE_MS, QUARTER_MS
 
-# Windows reach into the next day, and a utility tells tomorrow's prices in the afternoon.
-PRICES_FOR_MS = 36 * HOUR_MS
+# As far as the day is planned: windows reach into the next day and the night after it.
+PRICES_FOR_MS = 48 * HOUR_MS
 
 
 class Calendar:
@@ -42,7 +43,9 @@ class Calendar:
 
     def __init__(self, site: Site, tariff: Tariff | None) -> None:
         self._site = site
-        self._tariff = tariff
+        self._book = tariffs.Book(tariff) if tariff else None
+        self._peaks = Peaks(self._book) if self._book else None
+        self._demand: list[DemandNow] = []
         self._windows = {w.id: w for w in site.windows}
         self._utility = dr.State.of(site)
         self._minute = -1
@@ -56,6 +59,10 @@ class Calendar:
     def restored(self, event: Restored) -> list[AnyCommand]:
         """Take over what the store knew: windows of the operator, events of the utility."""
         self._windows |= {w.id: w for w in event.windows}
+        this_quarter = event.wall_ms // QUARTER_MS * QUARTER_MS
+        for row in event.kept:
+            if isinstance(row, LoadBlock) and row.start_wall_ms < this_quarter:
+                self.flowed(row)
         self._utility, commands = dr.restored(self._utility, event)
         self._minute = -1
         return commands
@@ -97,6 +104,17 @@ class Calendar:
         """Return the prices from this minute on, without overlap, in order of time."""
         self._look(wall_ms)
         return self._prices
+
+    def demand(self, wall_ms: int) -> list[DemandNow]:
+        """Return what demand costs from this minute on, and what has been reached: as far as prices()."""
+        self._look(wall_ms)
+        return self._demand
+
+    def flowed(self, block: LoadBlock) -> None:
+        """Count a quarter of an hour that is over: for the peak so far, and for tiers."""
+        if self._peaks:
+            self._peaks.fold(Quarter.of(block))
+            self._minute = -1
 
     def steering(self, wall_ms: int, export_w: int) -> list[PriceNow]:
         """Return what hours are chosen by.  export_w: what the site would export if nothing charged."""
@@ -141,7 +159,10 @@ class Calendar:
         self._minute = minute
         self._stays = {}
         until = wall_ms + PRICES_FOR_MS
-        base = tariffs.prices(self._tariff, wall_ms, until) if self._tariff else []
+        base: list[PriceNow] = []
+        if self._book and self._peaks:
+            base = tariffs.prices(self._book, wall_ms, until, self._peaks.filled)
+            self._demand = self._peaks.ahead(wall_ms, until)
         self._prices = overlaid(base, dr.prices(self._utility, wall_ms, until))
         self._steering = added(self._prices, dr.prices(self._utility, wall_ms, until, "GHG"))
         self._export = dr.prices(self._utility, wall_ms, until, "EXPORT_PRICE")

@@ -127,8 +127,9 @@ class Controller:
         root = others[self.site.nodes[0].id]
         commands += self._calendar.step(tick, seen)
         record = view.record(
-            self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar
-        )
+            self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar,
+            self._load.mean_w(),
+        )  # fmt: skip
         commands += self._diary.step(tick, self._state, record, self._boards)
         commands += self._quarter(tick, root)
         commands += self._loadbook.step(tick, record, self._calendar.cuts(tick.wall_ms))
@@ -139,6 +140,8 @@ class Controller:
         """Return the rows of the quarter; when it is over the network is told, the site's row last."""
         rows = self._load.step(tick, self._site_now(root), self._diary.sessions())
         told: Literal["", "network"] = "network" if self._load.finished else ""
+        if self._load.finished is not None:
+            self._calendar.flowed(self._load.finished)
         return [Keep(row, tell=told) for row in (*rows[1:], *rows[:1])]
 
     def _site_now(self, root: Other) -> SiteNow:

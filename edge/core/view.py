@@ -45,6 +45,7 @@ def record(
     held: dict[str, Held],
     diary: Diary,
     calendar: Calendar,
+    quarter_w: int | None = None,
 ) -> TickRecord:
     """Return the record of a tick; call it after the setpoints have been told."""
     granted = {s.charger: s for s in verdict.setpoints}
@@ -64,6 +65,8 @@ def record(
         prices=calendar.prices(tick.wall_ms),
         events=calendar.events(tick.wall_ms),
         violations=verdict.violations,
+        demand=calendar.demand(tick.wall_ms),
+        quarter_w=quarter_w,
         fallback=f"meter silent at {', '.join(silent)}: fallback currents" if silent else "",
     )
 

@@ -1,4 +1,4 @@
-"""Reasons for which 23 CFR 680.116(b) takes outage minutes out, and what people enter as such.
+"""Reasons for which 23 CFR 680.116(b) takes outage minutes out, what people enter as such, what was stated.
 
 Rule 1: an exclusion takes out only what is an outage anyway; it never makes a port up.
 Rule 2: scheduled maintenance counts from when it was announced: what was entered after it began is no
@@ -49,3 +49,17 @@ class Exclusion(Kept, frozen=True):
         if self.reason == MAINTENANCE:
             return max(self.start_wall_ms, self.entered_wall_ms)
         return self.start_wall_ms
+
+
+class UptimeStatement(Kept, frozen=True):
+    """What was stated of a port's month.  version: 1, 2, 3 …; an older one stays as it was.
+
+    figures: the port's report/uptime.PortUptime as JSON.  because: what has changed since the one before.
+    """
+
+    port: str
+    month: str
+    version: int
+    made_wall_ms: int
+    because: str
+    figures: str

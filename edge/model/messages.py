@@ -70,6 +70,12 @@ class SessionMessage(Message, frozen=True, kw_only=True):
     end_reason: str
     error: str
     vehicle: str
+    driver: str = ""
+    failed_starts: int = 0
+    offered_ms: int = 0
+    first_power_ms: int | None = None
+    last_power_ms: int | None = None
+    stop: str = ""
 
 
 class OutageMessage(Message, frozen=True, kw_only=True):
@@ -95,7 +101,8 @@ class UptimeMessage(Message, frozen=True, kw_only=True):
 
     uptime_ppm: of this month, in millionths, by evidence; uptime_conservative_ppm: what is unknown counts as
     down.  None where there is nothing to compute from.  outage_ms and excluded_ms are of the conservative
-    figure, and outage_ms includes what excluded_ms takes out again.
+    figure, and outage_ms includes what excluded_ms takes out again.  version: 1, 2, 3 … of a whole month: a
+    later one takes the place of an earlier one; 0 while the month runs.
     """
 
     schema: Literal["depot-edge/uptime/1"] = "depot-edge/uptime/1"
@@ -109,6 +116,7 @@ class UptimeMessage(Message, frozen=True, kw_only=True):
     unknown_ms: int
     uptime_ppm: int | None
     uptime_conservative_ppm: int | None
+    version: int = 0
 
 
 class Charged(msgspec.Struct, frozen=True):
@@ -221,6 +229,7 @@ def uptime(
     uptime_ppm: int | None,
     uptime_conservative_ppm: int | None,
     wall_ms: int,
+    version: int = 0,
 ) -> Told:
     """Return the message of a port's uptime.  month: as "2026-07", in the site's time zone."""
     body = {
@@ -234,6 +243,7 @@ def uptime(
         "unknown_ms": unknown_ms,
         "uptime_ppm": uptime_ppm,
         "uptime_conservative_ppm": uptime_conservative_ppm,
+        "version": version,
     }
     return _told(sender, "uptime", UptimeMessage, body, wall_ms)
 

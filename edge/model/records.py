@@ -252,6 +252,27 @@ class PriceNow(msgspec.Struct, frozen=True):
     source: str
 
 
+class DemandNow(msgspec.Struct, frozen=True):
+    """A charge on the highest demand, from now on, in one of its periods.
+
+    per_kw_micro: what one kW more than already_w costs, in millionths of the currency; per year: for all of
+    it.  already_w: reached in this period, or billed in any case; already_wall_ms: when, None if not yet.
+    before_w: the peak of the period before, None if nobody knows.  minutes: of the metering interval.
+    open_wall_ms: the times from from_wall_ms to to_wall_ms in which demand counts.
+    """
+
+    name: str
+    per_kw_micro: int
+    already_w: int
+    already_wall_ms: int | None
+    before_w: int | None
+    minutes: int
+    per: str
+    from_wall_ms: int
+    to_wall_ms: int
+    open_wall_ms: list[tuple[int, int]]
+
+
 class Short(msgspec.Struct, frozen=True):
     """A vehicle that an event will leave without some of what it needs (I12)."""
 
@@ -296,7 +317,10 @@ class EventNow(msgspec.Struct, frozen=True):
 
 
 class TickRecord(msgspec.Struct, frozen=True):
-    """What one tick saw and decided."""
+    """What one tick saw and decided.
+
+    demand: what demand costs and has reached.  quarter_w: the mean of the running quarter of an hour.
+    """
 
     at_ms: int
     wall_ms: int
@@ -306,3 +330,5 @@ class TickRecord(msgspec.Struct, frozen=True):
     events: list[EventNow]
     violations: list[str]
     fallback: str = ""
+    demand: list[DemandNow] = []
+    quarter_w: int | None = None

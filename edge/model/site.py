@@ -81,6 +81,7 @@ class Charger(msgspec.Struct, frozen=True):
     port: the id that uptime and sessions are reported under.
     keep_on: its vehicle must not see 0 A, or it falls asleep for good: kept at min_ma.
     on_off_ms: minimum on and off time, None for the policy's.
+    commissioned: the day from which it is reported on, YYYY-MM-DD; "" for that of its first record.
     groups: what the utility's targets may call it together with others.
     must_leave: whoever stands here is exempt from the utility's signals, as far as it needs.
     """
@@ -99,6 +100,7 @@ class Charger(msgspec.Struct, frozen=True):
     name: str = ""
     keep_on: bool = False
     on_off_ms: int | None = None
+    commissioned: str = ""
     groups: tuple[str, ...] = ()
     must_leave: bool = False
 

@@ -1,16 +1,16 @@
 """Uptime per port and month, computed per 23 CFR 680.116(b), on exact milliseconds.
 
-    monthly(intervals, first_seen, month, timezone, until_wall_ms) -> list[PortUptime]
+    monthly(records, month, timezone, until_wall_ms) -> list[PortUptime]
 
     µ = (525,600 − (T_outage − T_excluded)) / 525,600 × 100       minutes, over twelve months
 
-Two figures stand side by side.  *Conservative*: time that nobody saw (gateway off, clock unset, no interval)
-is an outage, and so is every flap.  *By evidence*: an outage is what was seen as one; a charger that was
-silent for less than FLAP_MS was not down.  Excluded time is taken out of both, as far as it is outage.
+Two figures stand side by side, conservative and by evidence: report/portyear.py tells them apart, and takes
+out of both what is excluded.  Ports that fail their starts are down: report/starts.py.
 
 Rule 1: a year has 525,600 minutes, a leap year too; µ below 0 is 0.
 Rule 2: whether a port passes is decided on exact time: more than 97 %, not 97.00 after rounding.
-Rule 3: less than twelve months of records has no yearly figure.  The first record starts the clock.
+Rule 3: less than twelve months of records has no yearly figure.  The first record starts the clock, or the
+        day of commissioning where it is given: what was recorded before it does not count.
 Rule 4: overlapping causes are one outage; months end by the clock of the reporting time zone.
 
 This is a report of a private depot: computed per 23 CFR 680.116(b), not a statement of NEVI compliance.
@@ -18,7 +18,7 @@ Source: 23 CFR 680.116(b)(3); EV-ChART data format (uptime, total_outage, total_
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -26,17 +26,20 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.model.records import PortInterval
+from edge.model.exclusion import REPAIRED, Exclusion
+from edge.model.portpolicy import DEFAULT, PortPolicy
+from edge.model.records import PortInterval, Session
 from edge.model.units import MINUTE_MS, SECOND_MS
-from edge.report.spans import Span, clip, difference, intersection, measure, union
+from edge.report.portyear import FEDERAL, FigureKind, PortTime, Rules, length, told_apart
+from edge.report.spans import Span, clip, measure
+from edge.report.starts import failing
 
 METHOD = "computed per 23 CFR 680.116(b); conservative: unknown time is down; by evidence: outages seen"
 
 YEAR_MS = 525_600 * MINUTE_MS
 TARGET_PERCENT = 97
 
-# Shorter silences are lost answers and not an outage: the bus asks again after seconds.
-FLAP_MS = 10 * SECOND_MS
+KINDS: tuple[FigureKind, ...] = ("conservative", "evidence")
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -52,9 +55,10 @@ class PortUptime(msgspec.Struct, frozen=True):
     """One port in one month.
 
     from_wall_ms, to_wall_ms: the part of the month that lies in the records' time.
-    up_ms + down_ms + unknown_ms is its length; excluded_ms is part of down_ms.
+    up_ms + down_ms + unknown_ms is its length, as recorded, flaps included.  excluded_ms: by evidence.
     conservative, evidence: of this stretch alone.  year_…: of the twelve months that end with it, None
-    where the records do not go back that far.
+    where the records do not go back that far.  past_…: of what there is of those twelve months, as a part of
+    its own length.  excluded_by: ms of this stretch by reason, conservative.
     """
 
     port: str
@@ -71,6 +75,9 @@ class PortUptime(msgspec.Struct, frozen=True):
     evidence: Figure
     year_conservative: Figure | None
     year_evidence: Figure | None
+    past_conservative: Figure
+    past_evidence: Figure
+    excluded_by: dict[str, int]
 
 
 def minutes(ms: int) -> str:
@@ -111,101 +118,106 @@ def months_ending(month: str, count: int, timezone: str) -> Span:
     return int(begin.timestamp()) * SECOND_MS, int(end.timestamp()) * SECOND_MS
 
 
-def monthly(
-    intervals: Iterable[PortInterval],
-    first_seen: Mapping[str, int],
-    month: str,
-    timezone: str,
-    until_wall_ms: int,
-) -> list[PortUptime]:
+class Records(msgspec.Struct, frozen=True):
+    """What is known of all ports.
+
+    intervals, sessions: those that touch the twelve months up to the month's end.  first_seen: when each
+    port was first recorded.  entries: of people.  commissioned: by port, UTC ms, where it is known.
+    """
+
+    intervals: list[PortInterval]
+    first_seen: dict[str, int] = {}
+    sessions: list[Session] = []
+    entries: list[Exclusion] = []
+    commissioned: dict[str, int] = {}
+    policy: PortPolicy = DEFAULT
+    rules: Rules = FEDERAL
+
+
+def monthly(records: Records, month: str, timezone: str, until_wall_ms: int) -> list[PortUptime]:
     """Return the uptime of every port, by port.
 
-    intervals: those that touch the twelve months up to the month's end.  first_seen: when each port was
-    first recorded.  until_wall_ms: how far the records go: an interval without an end lasts until then, and
-    what comes after is not reported on.  Ports that were first seen later than the month are left out.
+    until_wall_ms: how far the records go: an interval without an end lasts until then, and what comes after
+    is not reported on.  Ports that were first seen or commissioned later than the month are left out.
 
     Raises ValueError if the month or the time zone is none.
     """
-    this, year = months_ending(month, 1, timezone), months_ending(month, 12, timezone)
-    by_port: dict[str, list[PortInterval]] = {port: [] for port in first_seen}
-    for interval in intervals:
+    this = months_ending(month, 1, timezone)
+    return [
+        _port(port, month, clip_end(this, until_wall_ms), time, is_whole, records.rules)
+        for port, time, is_whole in port_years(records, month, timezone, until_wall_ms)
+        if max(this[0], time.stretch[0]) < min(this[1], until_wall_ms)
+    ]
+
+
+def clip_end(stretch: Span, until_wall_ms: int) -> Span:
+    """Return a stretch, cut where the records end."""
+    return stretch[0], min(stretch[1], until_wall_ms)
+
+
+def port_years(
+    records: Records, month: str, timezone: str, until_wall_ms: int
+) -> Iterator[tuple[str, PortTime, bool]]:
+    """Yield every port's time in the twelve months that end with a month, and whether that is all of them."""
+    year = clip_end(months_ending(month, 12, timezone), until_wall_ms)
+    by_port: dict[str, list[PortInterval]] = {port: [] for port in records.first_seen}
+    for interval in [*records.intervals, *failing_rows(records)]:
         by_port.setdefault(interval.port, []).append(interval)
-    found = []
     for port, own in sorted(by_port.items()):
-        first = min([first_seen.get(port, until_wall_ms), *(interval.start_wall_ms for interval in own)])
-        stretch = (max(this[0], first), min(this[1], until_wall_ms))
+        seen = min([records.first_seen.get(port, until_wall_ms), *(row.start_wall_ms for row in own)])
+        first_wall_ms = records.commissioned.get(port, seen)
+        stretch = (max(year[0], first_wall_ms), year[1])
         if stretch[0] < stretch[1]:
-            found.append(_port(port, month, own, stretch, _whole_year(year, first, until_wall_ms)))
-    return found
+            entries = [entry for entry in records.entries if entry.concerns(port)]
+            time = told_apart(own, stretch, entries, records.policy)
+            yield port, time, first_wall_ms <= year[0]
 
 
-def _whole_year(year: Span, first_wall_ms: int, until_wall_ms: int) -> Span | None:
-    """Return the twelve months, as far as they have been; None where the records begin later."""
-    return (year[0], min(year[1], until_wall_ms)) if first_wall_ms <= year[0] else None
+def failing_rows(records: Records) -> list[PortInterval]:
+    """Return the stretches in which ports failed their starts."""
+    repaired: dict[str, list[int]] = {}
+    ports = {row.port or row.charger for row in records.sessions}
+    for entry in records.entries:
+        if entry.reason == REPAIRED and entry.withdrawn_wall_ms is None:
+            for port in filter(entry.concerns, ports):
+                repaired.setdefault(port, []).append(entry.start_wall_ms)
+    return failing(records.sessions, repaired, records.policy)
 
 
-class _Seen(msgspec.Struct, frozen=True):
-    """A stretch of a port's time, told apart.  down and unknown do not overlap; flaps are within down."""
-
-    length_ms: int
-    down: list[Span]
-    unknown: list[Span]
-    excluded: list[Span]
-    flaps: list[Span]
-
-    def conservative(self, of_ms: int) -> Figure:
-        outage = union([*self.down, *self.unknown])
-        return figure(measure(outage), measure(intersection(self.excluded, outage)), of_ms)
-
-    def evidence(self, of_ms: int) -> Figure:
-        outage = difference(self.down, self.flaps)
-        return figure(measure(outage), measure(intersection(self.excluded, outage)), of_ms)
-
-
-def _port(port: str, month: str, own: list[PortInterval], this: Span, year: Span | None) -> PortUptime:
-    seen = _told_apart(own, this)
-    in_year = _told_apart(own, year) if year else None
-    down_ms, unknown_ms = measure(seen.down), measure(seen.unknown)
+def _port(port: str, month: str, this: Span, year: PortTime, is_whole: bool, rules: Rules) -> PortUptime:
+    stretch = (max(this[0], year.stretch[0]), this[1])
+    down, unknown = clip(year.down, stretch), clip(year.unknown, stretch)
+    figures: dict[str, Figure] = {}
+    by_reason: dict[str, int] = {}
+    outages = 0
+    for kind in KINDS:
+        outage = year.outage(kind)
+        excluded = year.excluded(outage, rules)
+        here = clip(outage, stretch)
+        out = {reason: clip(spans, stretch) for reason, spans in excluded.items()}
+        figures[kind] = figure(measure(here), length(out), stretch[1] - stretch[0])
+        whole_ms = YEAR_MS if is_whole else year.stretch[1] - year.stretch[0]
+        figures[f"past {kind}"] = figure(measure(outage), length(excluded), whole_ms)
+        if kind == "evidence":
+            outages = len(here)
+        else:
+            by_reason = {reason: measure(spans) for reason, spans in out.items() if spans}
     return PortUptime(
         port=port,
         month=month,
-        from_wall_ms=this[0],
-        to_wall_ms=this[1],
-        up_ms=seen.length_ms - down_ms - unknown_ms,
-        down_ms=down_ms,
-        excluded_ms=measure(intersection(seen.excluded, seen.down)),
-        unknown_ms=unknown_ms,
-        outages=len(difference(seen.down, seen.flaps)),
-        flaps=len(seen.flaps),
-        conservative=seen.conservative(seen.length_ms),
-        evidence=seen.evidence(seen.length_ms),
-        year_conservative=in_year.conservative(YEAR_MS) if in_year else None,
-        year_evidence=in_year.evidence(YEAR_MS) if in_year else None,
+        from_wall_ms=stretch[0],
+        to_wall_ms=stretch[1],
+        up_ms=stretch[1] - stretch[0] - measure(down) - measure(unknown),
+        down_ms=measure(down),
+        excluded_ms=figures["evidence"].excluded_ms,
+        unknown_ms=measure(unknown),
+        outages=outages,
+        flaps=len(clip(year.flaps, stretch)),
+        conservative=figures["conservative"],
+        evidence=figures["evidence"],
+        year_conservative=figures["past conservative"] if is_whole else None,
+        year_evidence=figures["past evidence"] if is_whole else None,
+        past_conservative=figures["past conservative"],
+        past_evidence=figures["past evidence"],
+        excluded_by=by_reason,
     )
-
-
-def _told_apart(own: list[PortInterval], stretch: Span) -> _Seen:
-    """Tell a stretch apart.  Where intervals overlap (a clock was set back), down is down."""
-
-    def spans(rows: Iterable[PortInterval]) -> list[Span]:
-        ends = (
-            (row.start_wall_ms, stretch[1] if row.end_wall_ms is None else row.end_wall_ms) for row in rows
-        )
-        return clip(ends, stretch)
-
-    down = spans(row for row in own if row.state == "down")
-    up = difference(spans(row for row in own if row.state == "up"), down)
-    unknown = difference(difference([stretch], down), up)
-    silent = spans(row for row in own if row.state == "down" and row.cause == "comms" and _is_flap(row))
-    other = spans(row for row in own if row.state == "down" and not (row.cause == "comms" and _is_flap(row)))
-    return _Seen(
-        length_ms=stretch[1] - stretch[0],
-        down=down,
-        unknown=unknown,
-        excluded=spans(row for row in own if row.excluded),
-        flaps=difference(silent, other),
-    )
-
-
-def _is_flap(row: PortInterval) -> bool:
-    return row.end_wall_ms is not None and row.end_wall_ms - row.start_wall_ms < FLAP_MS

@@ -24,6 +24,7 @@ import msgspec
 
 from edge.shell.answers import DeskError, NothingRecordedError
 from edge.shell.desk import Desk
+from edge.shell.exclusions import ExclusionWish
 from edge.shell.statedir import CONTROL_SOCKET
 from edge.shell.windows import WindowWish
 
@@ -109,7 +110,55 @@ class AskOptOut(Ask, frozen=True, tag="opt_out"):
         return desk.opt_out(self.id, self.reason, who, self.back_in)
 
 
-AnyAsk = AskStatus | AskWhy | AskWindows | AskWindowAdd | AskWindowRemove | AskEvents | AskOptOut
+class AskExclusions(Ask, frozen=True, tag="exclusions"):
+    """What people have entered about outages."""
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.exclusions()
+
+
+class AskExclusionAdd(Ask, frozen=True, tag="exclusion_add"):
+    """Enter an outage, maintenance or a repair."""
+
+    entry: ExclusionWish
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.exclusion_add(self.entry, who)
+
+
+class AskExclusionEnd(Ask, frozen=True, tag="exclusion_end"):
+    """Give an entry the end that nobody knew."""
+
+    id: str
+    to_time: str
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.exclusion_end(self.id, self.to_time, who)
+
+
+class AskExclusionWithdraw(Ask, frozen=True, tag="exclusion_withdraw"):
+    """Withdraw an entry."""
+
+    id: str
+    because: str
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.exclusion_withdraw(self.id, self.because, who)
+
+
+AnyAsk = (
+    AskStatus
+    | AskWhy
+    | AskWindows
+    | AskWindowAdd
+    | AskWindowRemove
+    | AskEvents
+    | AskOptOut
+    | AskExclusions
+    | AskExclusionAdd
+    | AskExclusionEnd
+    | AskExclusionWithdraw
+)
 
 _decode = msgspec.json.Decoder(AnyAsk).decode
 

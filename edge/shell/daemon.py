@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.core.controller import Controller
+from edge.core.peaks import looks_back_to
 from edge.model.flow import (
     AnyCommand,
     AnyEvent,
@@ -39,7 +40,7 @@ from edge.model.records import TickRecord
 from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import DAY_MS, SECOND_MS
-from edge.shell import buses, control
+from edge.shell import buses, control, uptimes
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
 from edge.shell.links import Links
@@ -82,6 +83,7 @@ class Daemon:
         state.mkdir(parents=True, exist_ok=True)
         self.store, self._notes = open_store(state / STORE, self.run_id)
         self.clock = clock or Clock(self.store.meta("last_wall_ms") or 0)
+        self._tariff = tariff
         self.controller = Controller(site, tariff)
         self.recorder = Recorder(state / "recordings")
         self.desk = Desk(site, self.store, self.say, now_ms=self.clock.now_ms, wall_ms=self.clock.wall_ms)
@@ -111,10 +113,11 @@ class Daemon:
         for note in self._notes:
             log.error("%s", note)
             self.store.audit(wall_ms, "store", "opened", note)
-        self.store.remember("timezone", self.site.timezone)
+        uptimes.remember(self.store, self.site)
         self.store.audit(wall_ms, "daemon", "started", f"run {self.run_id}")
         self.store.remember("site", self.site.id)
-        self.say(self.store.restore(now_ms, wall_ms))
+        load_from_ms = looks_back_to(self._tariff, wall_ms) if self._tariff else None
+        self.say(self.store.restore(now_ms, wall_ms, load_from_ms))
         self.links.start()
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from edge.model.exclusion import Exclusion
 from edge.model.flow import AnyEvent, OptOut, WindowRemoved, WindowSet
-from edge.model.records import Decision, TickRecord
+from edge.model.records import Decision, Kept, TickRecord
 from edge.model.site import Site, Window
 from edge.model.units import SECOND_MS
-from edge.shell import why, words
+from edge.shell import exclusions, why, words
 from edge.shell.answers import (
     DeskError,
     EventStatus,
@@ -30,6 +31,7 @@ from edge.shell.answers import (
     Why,
     WindowStatus,
 )
+from edge.shell.exclusions import ExclusionStatus, ExclusionWish
 from edge.shell.lookback import Lookback
 from edge.shell.status import StatusMaker
 from edge.shell.windows import WindowWish, charger_of, checked, note
@@ -61,6 +63,12 @@ class DeskStore(HasDecisions, Protocol):
 
     def opt_outs(self) -> dict[str, str]:
         """Return the reasons of opting out, by event id."""
+
+    def exclusions(self) -> list[Exclusion]:
+        """Return the entries of people about outages."""
+
+    def keep(self, row: Kept) -> None:
+        """Keep a row, in place of one under the same key."""
 
     def audit(self, wall_ms: int, who: str, what: str, outcome: str) -> None:
         """Write a line of the audit log."""
@@ -209,6 +217,32 @@ class Desk:
             self._say(OptOut(self._now_ms(), self._wall_ms(), event_id, reason, back_in))
             self._made = None
         return next(e for e in self.events() if e.id == event_id)
+
+    def exclusions(self) -> list[ExclusionStatus]:
+        """Return what people have entered about outages, withdrawn entries as well."""
+        return [exclusions.shown(entry, self.site.timezone) for entry in self._store.exclusions()]
+
+    def exclusion_add(self, wish: ExclusionWish, who: str) -> ExclusionStatus:
+        """Enter an outage, maintenance or a repair.  Raises DeskError."""
+        with self._audited(who, f"{wish.kind} entered for {', '.join(wish.ports) or 'all ports'}"):
+            taken = {entry.id for entry in self._store.exclusions()}
+            return self._entered(exclusions.checked(wish, self.site, taken, self._wall_ms(), who))
+
+    def exclusion_end(self, entry_id: str, to_time: str, who: str) -> ExclusionStatus:
+        """Give an entry the end that nobody knew.  Raises DeskError."""
+        with self._audited(who, f"{entry_id} ended"):
+            entry = exclusions.found(entry_id, self._store.exclusions())
+            return self._entered(exclusions.ended(entry, to_time, self.site, self._wall_ms()))
+
+    def exclusion_withdraw(self, entry_id: str, because: str, who: str) -> ExclusionStatus:
+        """Withdraw an entry; it stays on record.  Raises DeskError."""
+        with self._audited(who, f"{entry_id} withdrawn"):
+            entry = exclusions.found(entry_id, self._store.exclusions())
+            return self._entered(exclusions.withdrawn(entry, because, self._wall_ms()))
+
+    def _entered(self, entry: Exclusion) -> ExclusionStatus:
+        self._store.keep(entry)
+        return exclusions.shown(entry, self.site.timezone)
 
     @contextmanager
     def _audited(self, who: str, what: str) -> Iterator[None]:

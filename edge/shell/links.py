@@ -106,9 +106,8 @@ class Links:
         work: list[Coroutine[Any, Any, None]] = [outbox.run() for outbox in self.outboxes]
         if self.utility:
             work.append(self.utility[0].run())
-        if self.network:
-            zone = self._site.timezone
-            work.append(uptimes.tell(self._store, self._sender, zone, self._clock, self._store.tell))
+        say = self._store.tell if self.network else None
+        work.append(uptimes.tell(self._store, self._sender, self._site.timezone, self._clock, say))
         return work
 
     async def stop(self) -> None:

@@ -101,6 +101,7 @@ class MqttLink:
     name: "utility" or "network", for messages to people.  client_id: names the session at the broker where
     the site file does not.
     login, context: in place of the broker's password_file and of its files for TLS.
+    persistent: the broker keeps what we miss; not for who comes once.  trouble: why there is no line now.
     on_message, on_link(up, why): called in the event loop, and may not block.  Up with a why: connected, but
     the broker refuses a subscription.
     """
@@ -117,11 +118,13 @@ class MqttLink:
         on_link: Callable[[bool, str], None] = lambda up, why: None,
         login: Login | None = None,
         context: ssl.SSLContext | None = None,
+        persistent: bool = True,
     ) -> None:
         """Prepare the connection; start() opens it.  Raises BadBroker."""
         self.name = name
         self.connected = False
         self.dropped = 0
+        self.trouble = ""
         self._subscriptions = tuple(subscriptions)
         self._presence = presence
         self._on_message = on_message
@@ -137,9 +140,9 @@ class MqttLink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._login = login
         self._renewal: asyncio.TimerHandle | None = None
-        self._client = _client(name, broker, broker.client_id or client_id, context)
+        self._client = _client(name, broker, broker.client_id or client_id, context, persistent)
         self._client.login = login.words if login else None
-        self._arguments = _connect_arguments(broker)
+        self._arguments = _connect_arguments(broker, persistent)
         if presence:
             self._client.will_set(presence.topic, presence.will, qos=1, retain=True)
         self._wire_up()
@@ -325,6 +328,7 @@ class MqttLink:
 
     def _tell(self, up: bool, why: str) -> None:
         """Tell the program, but not the same thing twice: a broker may be away for days."""
+        self.trouble = why
         if self._told != (up, why):
             self._told = (up, why)
             log.info("%s: %s%s", self.name, "connected" if up else "not connected", f": {why}" if why else "")
@@ -375,11 +379,13 @@ class _Client(paho.Client):
                 self.reconnect()
 
 
-def _client(name: str, broker: Broker, client_id: str, context: ssl.SSLContext | None) -> _Client:
+def _client(
+    name: str, broker: Broker, client_id: str, context: ssl.SSLContext | None, persistent: bool
+) -> _Client:
     client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
-        clean_session=None if broker.protocol == "5" else False,
+        clean_session=None if broker.protocol == "5" else not persistent,
         protocol=paho.MQTTv5 if broker.protocol == "5" else paho.MQTTv311,
         manual_ack=True,
     )
@@ -392,14 +398,14 @@ def _client(name: str, broker: Broker, client_id: str, context: ssl.SSLContext |
     return client
 
 
-def _connect_arguments(broker: Broker) -> dict[str, Any]:
+def _connect_arguments(broker: Broker, persistent: bool) -> dict[str, Any]:
     arguments: dict[str, Any] = {"host": broker.host, "port": broker.port, "keepalive": broker.keepalive_s}
     if broker.protocol == "5":
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S if persistent else 0
         properties.ReceiveMaximum = UNACKNOWLEDGED
         properties.MaximumPacketSize = MAX_PACKET_BYTES
-        arguments |= {"clean_start": False, "properties": properties}
+        arguments |= {"clean_start": not persistent, "properties": properties}
     return arguments
 
 

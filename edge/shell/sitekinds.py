@@ -7,6 +7,7 @@ Numbers with a point arrive as Decimal (tomllib's parse_float), so 62.5 A is exa
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -137,6 +138,18 @@ def _currency(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch("[A-Z]{3}", value):
         raise Wrong('three capital letters as in ISO 4217, such as "USD"')
     return value
+
+
+def _date(value: object) -> str:
+    text = value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
+    try:
+        return date.fromisoformat(text).isoformat() if isinstance(text, str) else _no_date()
+    except ValueError:
+        return _no_date()
+
+
+def _no_date() -> str:
+    raise Wrong("a day such as 2026-03-01") from None
 
 
 def _tcp(value: object) -> str:
@@ -273,6 +286,7 @@ PHASES_AS_WIRED = Kind(
         ]
     },
 )
+DATE = Kind(_date, {"type": "string", "format": "date"})
 CURRENCY = Kind(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
 TCP = Kind(_tcp, {"type": "string", "pattern": rf"^{_HOST_PORT.pattern}$"})
 BROKER = Kind(_broker, {"type": "string", "pattern": "^mqtts?://"})

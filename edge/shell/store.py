@@ -17,7 +17,7 @@ and the next commit tries again.  The daemon goes on controlling and tells the t
 For reports: Store(path, read_only=True), then sessions(), port_intervals(), decisions() …
 
 Rule 1: what is not committed has not happened: reads answer from what is on the disk, but windows(),
-events() and opt_outs(), which answer what was said last.
+events(), opt_outs() and exclusions(), which answer what was said last.
 Rule 2: a row under a known key replaces it; a message under a known key is the same message.
 Rule 3: what others may have been told of is on the disk a second later.  Decisions, the progress of a
         session and acknowledgements wait up to WAIT_MS, and a heartbeat is written every HEARTBEAT_MS:
@@ -35,6 +35,7 @@ from typing import Any
 
 import msgspec
 
+from edge.model.exclusion import Exclusion
 from edge.model.flow import Restored
 from edge.model.openadr import OpenAdrEvent
 from edge.model.records import (
@@ -147,6 +148,7 @@ class Store(OutboxTable):
             self._writer = connect(self.path, read_only)
             alone = read_only or self.path == MEMORY
             self._reader = self._writer if alone else sqlite3.connect(self.path, check_same_thread=False)
+        self._entered: dict[str, Exclusion] = {}  # since the file was opened
         self._windows = {w.id: w for w in self._structs(Window, "window")}
         self._events = {e.id: e for e in self._structs(OpenAdrEvent, "utility_event")}
         self._opt_outs: dict[str, str] = dict(self._read("SELECT event_id, reason FROM opt_out"))
@@ -199,6 +201,8 @@ class Store(OutboxTable):
     def keep(self, row: Kept, message: Message | None = None) -> None:
         """Keep a row with the next commit; in the same transaction, put a message into the outbox."""
         self._put(key_of(row), *put_row(row), may_wait=message is None and _may_wait(row))
+        if isinstance(row, Exclusion):
+            self._entered[row.id] = row
         if message is not None:
             self.tell(message)
 
@@ -222,6 +226,11 @@ class Store(OutboxTable):
     def windows(self) -> list[Window]:
         """Return the windows that were set here; those of the site file are not among them."""
         return list(self._windows.values())
+
+    def exclusions(self) -> list[Exclusion]:
+        """Return the entries of people about outages, as they were said last, by start."""
+        known = {entry.id: entry for entry in super().exclusions()} | self._entered
+        return sorted(known.values(), key=lambda entry: (entry.start_wall_ms, entry.id))
 
     def event_set(self, event: OpenAdrEvent) -> None:
         """Keep an event of the utility; one with the same id is replaced."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from edge.model.exclusion import Exclusion, UptimeStatement
 from edge.model.records import (
     ChargeBlock,
     ChargerSlot,
@@ -65,6 +66,17 @@ class Lookups:
     def first_seen(self) -> dict[str, int]:
         """Return when each port was first recorded: its clock of uptime starts then."""
         return dict(self._read("SELECT port, MIN(start_wall_ms) FROM port_interval GROUP BY port"))
+
+    def exclusions(self) -> list[Exclusion]:
+        """Return the entries of people about outages, withdrawn ones as well, by start."""
+        return self._rows(Exclusion, "ORDER BY start_wall_ms, id")
+
+    def statements(self, month: str = "") -> list[UptimeStatement]:
+        """Return what was stated of a month's uptime, or of all months: by month, port and version."""
+        order = "ORDER BY month, port, version"
+        if month:
+            return self._rows(UptimeStatement, f"WHERE month = ? {order}", month)
+        return self._rows(UptimeStatement, order)
 
     def decisions(self, charger: str, at_wall_ms: int, limit: int = 1) -> list[Decision]:
         """Return what held at a time, and what was decided before it, newest first."""

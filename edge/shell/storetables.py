@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from edge.model.exclusion import Exclusion, UptimeStatement
 from edge.model.records import (
     ChargeBlock,
     ChargerSlot,
@@ -61,6 +62,8 @@ KEPT: dict[type[Kept], KeptTable] = {
     ChargeBlock: KeptTable("charge_block", ("start_wall_ms", "session_id")),
     LoadSlot: KeptTable("load_slot", ("start_wall_ms",)),
     ChargerSlot: KeptTable("charger_slot", ("start_wall_ms", "charger")),
+    Exclusion: KeptTable("exclusion", ("id",)),
+    UptimeStatement: KeptTable("uptime_statement", ("port", "month", "version")),
 }
 
 # Kinds whose rows come in the order of their keys: the key is the tree.

@@ -1,27 +1,33 @@
-"""Reads a tariff file in the shape of the Utility Rate Database (URDB) into model.tariff.Tariff.
+"""Reads a tariff file into model.tariff.Tariff: a native one (TOML or JSON), or a rate in URDB shape (JSON).
 
     load(path, timezone="") -> Tariff      raises TariffRefused: file, key, what was found, what was expected
 
-The file is `{"_meta": {...}, "items": [rate]}`, or one rate alone as URDB itself delivers it.  `_meta` is
-ours: currency, timezone (URDB has none: the site's holds) and how well the figures are verified.
-Read: energy prices of the first tier, rate + adj.  Source: URDB rate format, version 7 and 8.
+docs/tariffs.md describes both; docs/tariff.schema.json helps editors with native ones.
 """
 
+import difflib
 import json
-import zoneinfo
-from decimal import ROUND_CEILING, Decimal
+import re
+import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from edge.model.tariff import Schedule, Tariff
+import msgspec
 
-MONTHS, HOURS = 12, 24
-# Units in which a tier's price is per kWh.  kWh/kW tiers depend on the month's peak: not a price of an hour.
-KWH_UNITS = ("kWh", "kWh daily")
+from edge.model.tariff import Tariff
+from edge.shell import tariffread, urdb
+from edge.shell.tariffread import TariffWrong
+from edge.shell.tariffwords import TariffWords
+
+# "Expected `decimal`, got `object` - at `$.energy[1].price`"
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<key>.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `(.+)`")
+_WORDS = {"decimal": "number", "str": "text", "object": "table", "array": "list", "int": "whole number"}
 
 
 class TariffRefused(Exception):
-    """The file cannot be read or is not a tariff.  The text names file and key."""
+    """The file cannot be read or is not a tariff.  The text names file and key, a line for each mistake."""
 
 
 def load(path: Path | str, timezone: str = "") -> Tariff:
@@ -30,103 +36,56 @@ def load(path: Path | str, timezone: str = "") -> Tariff:
     Raises TariffRefused if it cannot be read or is not a tariff.
     """
     where = Path(path)
+    document = _document(where)
     try:
-        document = json.loads(where.read_text(encoding="utf-8"), parse_float=Decimal)
+        if isinstance(document, dict) and ("tariff" in document or where.suffix == ".toml"):
+            return tariffread.tariff_of(_words(document), timezone)
+        return urdb.tariff_of(document, where.stem, timezone)
+    except TariffWrong as wrong:
+        raise TariffRefused("\n".join(f"{where}: {mistake}" for mistake in wrong.mistakes)) from None
+
+
+def _document(where: Path) -> Any:
+    try:
+        text = where.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TariffRefused(f"{where}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise TariffRefused(f"{where}: cannot be read: {error}") from None
-    except ValueError as error:
-        raise TariffRefused(f"{where}: not JSON: {error}") from None
-    return _Reader(where).tariff(document, timezone)
+    kind = "TOML" if where.suffix == ".toml" else "JSON"
+    try:
+        if kind == "TOML":
+            return tomllib.loads(text, parse_float=Decimal)
+        document = json.loads(text, parse_float=Decimal)
+        # Programs that saved the answer of the URDB service often saved it as one text.
+        return json.loads(document, parse_float=Decimal) if isinstance(document, str) else document
+    except (ValueError, RecursionError) as error:
+        raise TariffRefused(f"{where}: not {kind}: {error}") from None
 
 
-class _Reader:
-    """Reads one document; every refusal names the file."""
+def _words(document: dict[str, Any]) -> TariffWords:
+    """Return the file's words.  Raises TariffWrong with the first that is none."""
+    try:
+        return msgspec.convert(document, TariffWords)
+    except msgspec.ValidationError as error:
+        raise TariffWrong([_told(str(error))]) from None
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
 
-    def _refuse(self, key: str, expected: str) -> TariffRefused:
-        return TariffRefused(f"{self._path}: {key}: {expected}")
+def _told(message: str) -> str:
+    """Return msgspec's message in our order: key, then what was expected."""
+    match = _AT.match(message)
+    assert match is not None  # every part of the pattern may be empty
+    key, what = match["key"] or "", match["what"]
+    if unknown := _UNKNOWN.search(what):
+        near = difflib.get_close_matches(unknown[1], _known_keys(), n=1)
+        hint = f' (did you mean "{near[0]}"?)' if near else ""
+        return f"{key}.{unknown[1]}".lstrip(".") + f": is not known{hint}"
+    for theirs, ours in _WORDS.items():
+        what = what.replace(f"`{theirs}`", f"a {ours}").replace(f"`{theirs} | null`", f"a {ours}")
+    what = what.replace("`", '"').replace("Expected", "expected").replace("got", "found")
+    return f"{key or 'top level'}: {what}"
 
-    def tariff(self, document: Any, timezone: str) -> Tariff:
-        if not isinstance(document, dict):
-            raise self._refuse("top level", "expected an object with items")
-        meta = document.get("_meta", {})
-        if not isinstance(meta, dict):
-            raise self._refuse("_meta", "expected an object")
-        rate = self._only_rate(document)
-        prices = self._prices(rate)
-        return Tariff(
-            name=self._text(rate, "name", self._path.stem),
-            utility=self._text(rate, "utility", ""),
-            timezone=self._timezone(meta, timezone),
-            currency=self._text(meta, "currency", "USD", "_meta."),
-            price_micro=prices,
-            weekday=self._schedule(rate, "energyweekdayschedule", len(prices)),
-            weekend=self._schedule(rate, "energyweekendschedule", len(prices)),
-            verification=self._text(meta, "verification", "", "_meta."),
-        )
 
-    def _only_rate(self, document: dict[str, Any]) -> dict[str, Any]:
-        items = document.get("items", [document])
-        if not isinstance(items, list) or len(items) != 1 or not isinstance(items[0], dict):
-            count = f"{len(items)}" if isinstance(items, list) else "no list"
-            raise self._refuse("items", f"expected a list of one rate, found {count}")
-        return items[0]
-
-    def _text(self, table: dict[str, Any], key: str, default: str, prefix: str = "") -> str:
-        value = table.get(key, default)
-        if not isinstance(value, str):
-            raise self._refuse(prefix + key, "expected a text")
-        return value
-
-    def _timezone(self, meta: dict[str, Any], default: str) -> str:
-        name = self._text(meta, "timezone", default, "_meta.")
-        try:
-            zoneinfo.ZoneInfo(name)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            told = f'"{name}" is not a zone of the IANA time zone database'
-            raise self._refuse("_meta.timezone", told if name else "missing, and no other is given") from None
-        return name
-
-    def _prices(self, rate: dict[str, Any]) -> tuple[int, ...]:
-        """Return the first tier's price of every period, in millionths, rounded up (I8)."""
-        structure = rate.get("energyratestructure")
-        if not isinstance(structure, list) or not structure:
-            raise self._refuse("energyratestructure", "expected a list of periods, each a list of tiers")
-        prices = []
-        for number, tiers in enumerate(structure):
-            key = f"energyratestructure[{number}]"
-            if not isinstance(tiers, list) or not tiers or not isinstance(tiers[0], dict):
-                raise self._refuse(key, "expected a list of tiers")
-            tier = tiers[0]
-            if tier.get("unit", "kWh") not in KWH_UNITS:
-                raise self._refuse(f"{key}[0].unit", f"expected kWh, found {json.dumps(tier['unit'])}")
-            price = self._number(tier, "rate", key) + self._number(tier, "adj", key)
-            prices.append(int((price * 1_000_000).to_integral_value(ROUND_CEILING)))
-        return tuple(prices)
-
-    def _number(self, tier: dict[str, Any], key: str, where: str) -> Decimal:
-        value = tier.get(key, 0)
-        number = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
-        if number is None or not -1000 <= number <= 1000:
-            expected = "expected a price per kWh, a number from -1000 to 1000"
-            raise self._refuse(f"{where}[0].{key}", expected)
-        return number
-
-    def _schedule(self, rate: dict[str, Any], key: str, periods: int) -> Schedule:
-        months = rate.get(key)
-        if not isinstance(months, list) or len(months) != MONTHS:
-            found = f"{len(months)}" if isinstance(months, list) else "none"
-            raise self._refuse(key, f"expected {MONTHS} months of {HOURS} hours, found {found}")
-        for number, hours in enumerate(months):
-            if not isinstance(hours, list) or len(hours) != HOURS:
-                found = f"{len(hours)}" if isinstance(hours, list) else json.dumps(hours, default=str)
-                raise self._refuse(f"{key}[{number}]", f"expected {HOURS} hours, found {found}")
-            for hour, period in enumerate(hours):
-                if not isinstance(period, int) or isinstance(period, bool) or not 0 <= period < periods:
-                    expected = f"expected a period of energyratestructure, 0 to {periods - 1}"
-                    raise self._refuse(f"{key}[{number}][{hour}]", f"{expected}, found {period}")
-        return tuple(tuple(hours) for hours in months)
+def _known_keys() -> list[str]:
+    tables = msgspec.json.schema(TariffWords)["$defs"].values()
+    return sorted({key for table in tables for key in table["properties"]})

@@ -7,7 +7,8 @@ second EVENT_S the utility's event begins to limit the site, at EVENT_END_S it e
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from edge.model.records import ChargerNow, Decision, EventNow, NodeNow, PriceNow, TickRecord
+from edge.model.exclusion import Exclusion
+from edge.model.records import ChargerNow, Decision, EventNow, Kept, NodeNow, PriceNow, TickRecord
 from edge.model.site import Address, Charger, Meter, Node, Site, Window
 from edge.model.units import HOUR_MS, Triple
 
@@ -159,6 +160,7 @@ class FakeStore:
         self.decided: list[Decision] = []
         self.opted_out: dict[str, str] = {}
         self.audited: list[tuple[str, str, str]] = []
+        self.rows: list[Kept] = []
 
     def windows(self) -> list[Window]:
         return list(self.kept.values())
@@ -180,6 +182,12 @@ class FakeStore:
     def decisions(self, charger: str, at_wall_ms: int, limit: int = 1) -> list[Decision]:
         found = [d for d in self.decided if d.charger == charger and d.wall_ms <= at_wall_ms]
         return sorted(found, key=lambda d: -d.wall_ms)[:limit]
+
+    def keep(self, row: Kept) -> None:
+        self.rows.append(row)
+
+    def exclusions(self) -> list[Exclusion]:
+        return list({row.id: row for row in self.rows if isinstance(row, Exclusion)}.values())
 
     def audit(self, wall_ms: int, who: str, what: str, outcome: str) -> None:
         self.audited.append((who, what, outcome))

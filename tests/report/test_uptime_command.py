@@ -8,6 +8,7 @@ import pytest
 from edge.cli import main
 from edge.model.records import PortInterval
 from edge.model.units import HOUR_MS
+from edge.shell import uptimes
 from edge.shell.store import Store
 
 # October 2026 in Los Angeles: 07:00 UTC on the 1st to 07:00 UTC on 1 November.
@@ -57,6 +58,30 @@ def test_the_month_for_people(state, capsys):
 def test_a_month_of_which_nothing_is_recorded(state, capsys):
     assert main(["uptime", "--month", "2025-10", "--state", str(state), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["ports"] == []
+
+
+def test_what_was_stated(state, capsys):
+    assert main(["uptime", "--month", "2026-10", "--state", str(state), "--versions"]) == 1
+    store = Store(state / "depot.db", "boot")
+    made, _ = uptimes.restated(store, ["2026-10"], "America/Los_Angeles", NOVEMBER)
+    store.keep(made[0])
+    store.close()
+    capsys.readouterr()
+    assert main(["uptime", "--month", "2026-10", "--state", str(state), "--versions"]) == 0
+    told = capsys.readouterr().out
+    assert "first statement" in told
+    assert "99.60 %" in told
+    assert main(["uptime", "--month", "2026-10", "--state", str(state), "--versions", "--json"]) == 0
+    (statement,) = json.loads(capsys.readouterr().out)
+    assert statement["figures"]["down_ms"] == 3 * HOUR_MS
+    assert main(["uptime", "--month", "2026-10", "--state", str(state), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stated"] == {"US-NRT-E1": 1}
+
+
+def test_the_rules_are_named(state, capsys):
+    words = ["uptime", "--month", "2026-10", "--state", str(state), "--rules", "california", "--json"]
+    assert main(words) == 0
+    assert "California" in json.loads(capsys.readouterr().out)["rules"]
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ from edge.core import ports
 from edge.core.observation import Observation
 from edge.core.ports import START_MS
 from edge.model.flow import Restored
+from edge.model.portpolicy import DEFAULT
 from edge.model.records import PortInterval
 from edge.model.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from edge.report.uptime import FLAP_MS, monthly
+from edge.report.uptime import Records, monthly
 
+FLAP_MS = DEFAULT.flap_ms
 BEGIN = 1_772_323_200_000  # 2026-03-01T00:00:00Z
 DAYS = 31
 NAMES = [f"p{n}" for n in range(4)]
@@ -96,7 +98,7 @@ def test_the_figure_is_the_truth_to_the_second(seed):
             gateway.look(begin, looks({port: what}))
             gateway.look(end, looks({}))
     until = BEGIN + DAYS * DAY_MS
-    found = monthly(gateway.rows.values(), {}, "2026-03", "UTC", until)
+    found = monthly(Records(list(gateway.rows.values())), "2026-03", "UTC", until)
     assert [port.port for port in found] == NAMES
     for port in found:
         own = [(b, e, what) for b, e, name, what in truth if name == port.port]
@@ -123,9 +125,8 @@ def test_a_charger_that_never_answers_is_down_after_half_a_minute():
     gateway.boot(BEGIN, BEGIN)
     for second in range(0, 120):
         gateway.look(BEGIN + second * SECOND_MS, looks({"p0": "comms"}))
-    found = {
-        port.port: port for port in monthly(gateway.rows.values(), {}, "2026-03", "UTC", BEGIN + 119_000)
-    }
+    records = Records(list(gateway.rows.values()))
+    found = {port.port: port for port in monthly(records, "2026-03", "UTC", BEGIN + 119_000)}
     assert found["p0"].from_wall_ms == BEGIN + START_MS
     assert (found["p0"].unknown_ms, found["p0"].down_ms) == (0, 119_000 - START_MS)
     assert found["p1"].up_ms == 119_000

@@ -438,3 +438,15 @@ def test_the_guide_shows_a_site_that_may_run(tmp_path):
     path = tmp_path / "site.toml"
     path.write_text(guide.split("```toml\n")[1].split("```")[0].replace('tariff = "pge_bev_2_s.json"\n', ""))
     assert [charger.id for charger in sitefile.load(path).chargers] == ["bay-1"]
+
+
+@pytest.mark.parametrize("written", ["2026-03-01", '"2026-03-01"'])
+def test_a_day_is_a_day_with_or_without_quotes(tmp_path, written):
+    found = broken(tmp_path, ('id = "bay-1"\n', f'id = "bay-1"\ncommissioned = {written}\n'))
+    assert [c.commissioned for c in found.site.chargers if c.id == "bay-1"] == ["2026-03-01"]
+
+
+@pytest.mark.parametrize("written", ['"March"', "2026-03-01T10:00:00", "20260301", '"2026-02-30"'])
+def test_what_is_no_day_is_told(tmp_path, written):
+    found = broken(tmp_path, ('id = "bay-1"\n', f'id = "bay-1"\ncommissioned = {written}\n'))
+    assert "expected a day such as 2026-03-01" in str(found.problems[0])

@@ -19,7 +19,7 @@ def price_at(tariff, wall_ms):
 def test_the_shipped_tariff():
     tariff = load(SHIPPED)
     assert (tariff.name, tariff.timezone, tariff.currency) == ("pge_bev_2_s", "America/Los_Angeles", "USD")
-    assert tariff.price_micro == (415_220, 201_990, 178_720)
+    assert [p.tiers[0].price_nano for p in tariff.energy] == [415_220_000, 201_990_000, 178_720_000]
     assert "secondary" in tariff.verification
     peak, night, noon = (
         1_784_160_000_000,
@@ -51,14 +51,15 @@ def written(tmp_path, document):
 
 def test_a_rate_as_urdb_delivers_it_takes_the_time_zone_of_the_site(tmp_path):
     tariff = load(written(tmp_path, rate()), "Europe/Berlin")
-    assert tariff.price_micro == (125_000, 200_000), "rate + adj"
+    assert [p.tiers[0].price_nano for p in tariff.energy] == [125_000_000, 200_000_000], "rate + adj"
     assert tariff.timezone == "Europe/Berlin"
 
 
-def test_prices_are_exact_and_round_up_beyond_a_millionth(tmp_path):
+def test_prices_are_exact_to_a_billionth(tmp_path):
     document = json.dumps(rate(energyratestructure=[[{"rate": 1}], [{"rate": 2}]]))
     document = document.replace('{"rate": 1}', '{"rate": 0.1000001}').replace('{"rate": 2}', '{"rate": 0.3}')
-    assert load(written(tmp_path, document), "UTC").price_micro == (100_001, 300_000)
+    tariff = load(written(tmp_path, document), "UTC")
+    assert [p.tiers[0].price_nano for p in tariff.energy] == [100_000_100, 300_000_000]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_prices_are_exact_and_round_up_beyond_a_millionth(tmp_path):
         (rate(energyratestructure=None), "energyratestructure: expected a list of periods"),
         (rate(energyratestructure=[[]]), "energyratestructure[0]: expected a list of tiers"),
         (rate(energyratestructure=[[{"rate": "1"}]]), "energyratestructure[0][0].rate: expected a price"),
-        (rate(energyratestructure=[[{"rate": 1, "unit": "kWh/kW"}]]), "[0][0].unit: expected kWh"),
+        (rate(energyratestructure=[[{"rate": 1, "unit": "therm"}]]), "[0][0].unit: expected kWh"),
         ('{"energyratestructure": [[{"rate": NaN}]]}', "[0][0].rate: expected a price"),
         (rate(energyweekdayschedule=None), "energyweekdayschedule: expected 12 months of 24 hours"),
         (rate(energyweekendschedule=[DAY] * 11), "energyweekendschedule: expected 12 months"),
