@@ -5,7 +5,7 @@ from typing import Any
 from edge.model.flow import AnyEvent, Audit, Identified, Keep, Lost, Reading, SetCurrent, SetRelays, Written
 from edge.model.records import PortInterval
 from edge.model.site import Board, Relay, Site
-from edge.report.uptime import monthly
+from edge.report.uptime import Records, monthly
 from tests.story.sites import NOWHERE, WALL_MS, depot, flows, tick
 from tests.story.story import ANY, Nothing, Story
 
@@ -180,7 +180,8 @@ def test_a_failed_self_test_is_an_outage_in_the_uptime_and_a_running_one_is_not(
             if isinstance(command, Keep) and isinstance(command.row, PortInterval):
                 kept[command.row.port, command.row.start_wall_ms] = command.row
     first = dict.fromkeys(("bay-1", "bay-2"), WALL_MS + 1_000)
-    one, two = monthly(kept.values(), first, "2026-11", "UTC", WALL_MS + 159_000)
+    records = Records(list(kept.values()), first)
+    one, two = monthly(records, "2026-11", "UTC", WALL_MS + 159_000)
     assert (one.port, one.evidence.outage_ms, one.outages) == ("bay-1", 60_000, 1)
     assert (two.port, two.evidence.outage_ms) == ("bay-2", 0)
     (down,) = [row for row in kept.values() if row.state == "down"]
