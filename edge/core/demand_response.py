@@ -243,7 +243,9 @@ def _buried(state: State, event: OpenAdrEvent) -> Result:
     forgotten = list(deleted)[:-DELETED_MAX]
     for key in forgotten:
         del deleted[key]
-    commands: list[AnyCommand] = [Remember(msgspec.structs.replace(event, intervals=()))]
+    commands: list[AnyCommand] = [
+        Remember(msgspec.structs.replace(event, intervals=(), report_descriptors=()))
+    ]
     return msgspec.structs.replace(state, deleted=deleted), [*commands, *map(Forget, forgotten)]
 
 
