@@ -111,7 +111,7 @@ def restored(state: State, event: Restored) -> Result:
     deleted = {each.id: each.modified_wall_ms for each in event.events if steps.get(each.id) == "cancelled"}
     living = [each for each in event.events if each.id not in deleted]
     known = {
-        each.id: know(state, each, steps.get(each.id, "received"))
+        each.id: msgspec.structs.replace(know(state, each, steps.get(each.id, "received")), acknowledged=True)
         for each in living[:EVENTS_MAX]
         if _foreign(state, each) is None and refusal(each, state.currency) is None
     }
@@ -243,7 +243,9 @@ def _buried(state: State, event: OpenAdrEvent) -> Result:
     forgotten = list(deleted)[:-DELETED_MAX]
     for key in forgotten:
         del deleted[key]
-    commands: list[AnyCommand] = [Remember(msgspec.structs.replace(event, intervals=()))]
+    commands: list[AnyCommand] = [
+        Remember(msgspec.structs.replace(event, intervals=(), report_descriptors=()))
+    ]
     return msgspec.structs.replace(state, deleted=deleted), [*commands, *map(Forget, forgotten)]
 
 
@@ -255,8 +257,10 @@ def _without(state: State, event_id: str) -> State:
 
 def taken(state: State, event: UtilityTaken) -> Result:
     """Return that an event is on the disk and its broker knows; one that is not ours is not told."""
-    if event.event_id not in state.known:
+    known = state.known.get(event.event_id)
+    if known is None or known.acknowledged:
         return state, []
+    state = with_known(state, msgspec.structs.replace(known, acknowledged=True))
     return state, [_moved(event.event_id, event.wall_ms, "acknowledged", "it is on the disk")]
 
 
@@ -337,7 +341,8 @@ def _referred(state: State, found: list[Effect], seen: Seen) -> Result:
         taken_w = _taken_w(effect.part, seen)
         if taken_w is not None:
             event = msgspec.structs.replace(known.event, reference_w=taken_w)
-            state = with_known(state, know(state, event, known.step))
+            anew = msgspec.structs.replace(know(state, event, known.step), acknowledged=known.acknowledged)
+            state = with_known(state, anew)
             commands.append(Remember(event))
     return state, commands
 

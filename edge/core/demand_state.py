@@ -35,6 +35,7 @@ class Known(msgspec.Struct, frozen=True):
     lanes: payload type -> its stretches, of the types that are acted on.  lowest: of those that limit, per
     stretch, the one with the lowest limit of it and all that begin later.  parts: of the site.
     received_at_ms: monotonic, where it came while the wall clock was not trusted; else None.
+    acknowledged: this version is on the disk, and whoever sent it has been told so.
     """
 
     event: OpenAdrEvent
@@ -44,6 +45,7 @@ class Known(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...]
     step: str = "received"
     received_at_ms: int | None = None
+    acknowledged: bool = False
 
 
 class Recovery(NamedTuple):
@@ -167,7 +169,8 @@ def clock_set(state: State, tick: Tick) -> State:
         if known.received_at_ms is not None:
             received = tick.wall_ms - (tick.at_ms - known.received_at_ms)
             event = msgspec.structs.replace(known.event, received_wall_ms=received)
-            state = with_known(state, know(state, event, known.step))
+            anew = msgspec.structs.replace(know(state, event, known.step), acknowledged=known.acknowledged)
+            state = with_known(state, anew)
     return state
 
 

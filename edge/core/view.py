@@ -125,4 +125,5 @@ def _charger(
         need_wh=want.need_wh,
         promise=want.promise,
         age_ms=None if known.at_ms is None else tick.at_ms - known.at_ms,
+        soc_pm=soc if isinstance(soc := known.values.get("soc_pm"), int) and not held.silent else None,
     )

@@ -220,7 +220,8 @@ class ChargerNow(msgspec.Struct, frozen=True):
     """A charger in this tick.
 
     asked: what it could use, and why not more; granted: what it gets, and what holds it back;
-    may_draw_ma: the worst case that the depot counts with (I1).
+    may_draw_ma: the worst case that the depot counts with (I1).  soc_pm: state of charge in thousandths,
+    where the charger knows it.
     """
 
     id: str
@@ -241,6 +242,7 @@ class ChargerNow(msgspec.Struct, frozen=True):
     need_wh: int | None = None
     promise: str = ""
     age_ms: int | None = None
+    soc_pm: int | None = None
 
 
 class PriceNow(msgspec.Struct, frozen=True):

@@ -237,6 +237,7 @@ class Daemon:
             case Keep():
                 self.store.keep(command.row, self.links.message(command))
             case Noted():
+                self.links.noted(command.record)
                 self.desk.noted(command.record)
                 self._look_after(command.record)
             case Remember():

@@ -19,7 +19,7 @@ from typing import Any
 
 from edge.model import messages
 from edge.model.flow import AnyEvent, Keep, Link
-from edge.model.records import ChargeBlock, Compliance, Kept, LoadBlock
+from edge.model.records import ChargeBlock, Compliance, Kept, LoadBlock, TickRecord
 from edge.model.site import Network, Site, Utility
 from edge.shell import openadr, uptimes
 from edge.shell.budget import Budget
@@ -27,6 +27,7 @@ from edge.shell.clock import Clock
 from edge.shell.mqtt import Incoming, MqttLink, Presence
 from edge.shell.outbox import Outbox
 from edge.shell.release import release
+from edge.shell.reporter import Reporter
 from edge.shell.store import Store
 from edge.shell.storeoutbox import Gone, Message
 from edge.shell.utility import UtilityLine
@@ -57,6 +58,10 @@ class Links:
         self._charged: list[ChargeBlock] = []
         self.utility = self._utility(site.utility) if site.utility else None
         self.network = self._network(site.network) if site.network else None
+        self.reporter: Reporter | None = None
+        if self.utility:
+            line = self.utility[0]
+            self.reporter = Reporter(site, store, clock, store.tell, line)
         self.outboxes = [pair[1] for pair in (self.utility, self.network) if pair]
 
     def _utility(self, utility: Utility) -> tuple[UtilityLine, Outbox]:
@@ -106,6 +111,8 @@ class Links:
         work: list[Coroutine[Any, Any, None]] = [outbox.run() for outbox in self.outboxes]
         if self.utility:
             work.append(self.utility[0].run())
+        if self.reporter:
+            work.append(self.reporter.run())
         say = self._store.tell if self.network else None
         work.append(uptimes.tell(self._store, self._sender, self._site.timezone, self._clock, say))
         return work
@@ -114,9 +121,18 @@ class Links:
         """Say goodbye to the brokers."""
         await asyncio.gather(*(pair[0].close() for pair in (self.utility, self.network) if pair))
 
+    def noted(self, record: TickRecord) -> None:
+        """Take in what a tick saw: reports to the utility are made of it."""
+        if self.reporter:
+            self.reporter.noted(record)
+
     def message(self, keep: Keep) -> Message | None:
         """Return what of a kept row goes to a broker, None for nothing or where there is no such broker."""
         now_ms = self._clock.wall_ms()
+        if self.reporter:
+            self.reporter.kept(keep.row)
+            if isinstance(keep.row, Compliance) and self.reporter.wants(keep.row.event_id):
+                return None  # the utility says itself what it wants to know
         if keep.tell == "network" and self._site.network:
             told = self._told(keep.row, now_ms)
             return told and Message("network", *told[:3], now_ms, told.lane, told.telemetry)

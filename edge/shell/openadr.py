@@ -313,7 +313,7 @@ def write_report(row: Compliance, client_name: str) -> bytes:
         payloads.append(("COMPLIED_AFTER", row.complied_after_ms / 1_000))
     name = row.event_name or row.event_id
     report = {
-        "reportName": f"{name} interval {row.interval_id} {_text(row.start_wall_ms)}",
+        "reportName": f"{name} interval {row.interval_id} {time_text(row.start_wall_ms)}",
         "eventID": row.event_id,
         "clientName": client_name,
         "payloadDescriptors": [
@@ -325,7 +325,10 @@ def write_report(row: Compliance, client_name: str) -> bytes:
         "resources": [
             {
                 "resourceName": "AGGREGATED_REPORT",
-                "intervalPeriod": {"start": _text(row.start_wall_ms), "duration": _duration_text(length_ms)},
+                "intervalPeriod": {
+                    "start": time_text(row.start_wall_ms),
+                    "duration": duration_text(length_ms),
+                },
                 "intervals": [
                     {
                         "id": row.interval_id,
@@ -352,13 +355,13 @@ def _described(payload_type: str, reading_type: str, units: str) -> dict[str, st
     }
 
 
-def _text(wall_ms: int) -> str:
+def time_text(wall_ms: int) -> str:
     """Return UTC ms in RFC 3339."""
     seconds, ms = divmod(wall_ms, 1_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03}Z"
 
 
-def _duration_text(length_ms: int) -> str:
+def duration_text(length_ms: int) -> str:
     """Return a duration in ISO 8601, as the schema's pattern wants it."""
     seconds, ms = divmod(length_ms, 1_000)
     return f"PT{seconds}.{ms:03}S" if ms else f"PT{seconds}S"

@@ -13,6 +13,7 @@ from typing import Any
 
 from edge.model.site import EVERY_DAY
 from edge.model.units import PHASE_NAMES, ma_from_amps
+from edge.report.holidays import NERC
 
 
 class Wrong(Exception):
@@ -206,6 +207,17 @@ def _topic_filter(value: object) -> str:
     return value
 
 
+def _holiday(value: object) -> str:
+    if isinstance(value, date):  # TOML has dates of its own
+        return value.isoformat()
+    if value == NERC:
+        return NERC
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise Wrong(f'a day such as "2026-12-25", or "{NERC}"') from None
+
+
 def _list_of(one: Kind) -> Kind:
     def read(value: object) -> tuple[Any, ...]:
         return tuple(one.read(each) for each in (value if isinstance(value, list) else [value]))
@@ -295,3 +307,4 @@ TOPIC = Kind(_topic, {"type": "string", "pattern": "^[^/+#][^+#]*$"})
 TOPIC_FILTERS = _list_of(Kind(_topic_filter, {"type": "string", "minLength": 1}))
 TEXTS = _list_of(TEXT)
 NAMES = _list_of(NAME)
+HOLIDAYS = _list_of(Kind(_holiday, {"type": "string", "pattern": r"^(NERC|\d{4}-\d{2}-\d{2})$"}))

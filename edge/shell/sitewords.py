@@ -16,6 +16,7 @@ from edge.shell.sitekinds import (
     DATE,
     DAYS,
     FLAG,
+    HOLIDAYS,
     KW,
     KWH,
     NAME,
@@ -284,6 +285,8 @@ TABLES: dict[str, Table] = {
                 Key("token_secret_file", TEXT, "a file with its secret, readable by the daemon alone"),
                 Key("token_url", URL, "where tokens are; the vtn is asked (/auth/server) if not given"),
                 Key("token_scope", TEXT, "the scope to ask for; none if not given"),
+                Key("baseline", choice("10 of 10", "5 of 10"), "days that an event's load is compared with"),
+                Key("holidays", HOLIDAYS, 'days that count as weekends: "2026-12-25" …, or "NERC"'),
             ),
         ),
         Table(

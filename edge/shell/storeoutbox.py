@@ -123,6 +123,10 @@ class OutboxTable(Lookups):
         rows = self._messages(where, link, after, limit + len(done))
         return [row for row in rows if row.seq not in done][:limit]
 
+    def outbox_has(self, link: Link, key: str) -> bool:
+        """Tell whether a message with this key is on the disk, acknowledged or not."""
+        return bool(self._read("SELECT 1 FROM outbox WHERE link = ? AND key = ?", link, key))
+
     def outbox_range(self, link: Link, first: int, last: int) -> list[OutboxRow]:
         """Return the messages from one number to another, acknowledged or not: for sending them again."""
         return self._messages("WHERE link = ? AND seq BETWEEN ? AND ? ORDER BY seq", link, first, last)

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from edge.model.flow import AnyEvent, Link, UtilitySaid
+from edge.model.flow import AnyEvent, Link, UtilitySaid, UtilityTaken
 from edge.model.openadr import OpenAdrEvent
 from edge.model.site import Broker, Site, Utility
 from edge.model.units import SECOND_MS
@@ -201,6 +201,7 @@ class UtilityLine:
             self._said.pop(event.id, None)
             self._heard_ms[event.id] = self._clock.now_ms()
             self._pass_on(operation, event, incoming.topic)
+            self.taken.append(partial(self._on_disk, event.id))
         self.taken.append(incoming.done)
 
     def _pass_on(self, operation: Any, event: OpenAdrEvent, where: str) -> OpenAdrEvent:
@@ -208,6 +209,10 @@ class UtilityLine:
         event = openadr.draw_random_start(self._named(event), self._draw.randint)
         self._say(UtilitySaid(self._clock.now_ms(), self._clock.wall_ms(), operation, event, where))
         return event
+
+    def _on_disk(self, event_id: str) -> None:
+        """Say that an event is kept: called when it is, with the acknowledgement to the broker."""
+        self._say(UtilityTaken(self._clock.now_ms(), self._clock.wall_ms(), event_id))
 
     def _named(self, event: OpenAdrEvent) -> OpenAdrEvent:
         name = self._names.get(event.program_id, event.program_id)
@@ -252,6 +257,7 @@ class UtilityLine:
             if not self._is_known(event, known.get(event.id)):
                 operation = "UPDATE" if event.id in known else "CREATE"
                 self._said[event.id] = self._pass_on(operation, event, f"{vtn.base}/events")
+                self.taken.append(partial(self._on_disk, event.id))
         unsettled = await self._read_deleted(vtn, listing, before)
         await self._discover(vtn, listing)
         return unsettled

@@ -25,8 +25,20 @@ from edge.core.demand_response import (
     restored,
     said,
     step,
+    taken,
 )
-from edge.model.flow import AnyCommand, Audit, Forget, Keep, OptOut, Remember, Restored, Tick, UtilitySaid
+from edge.model.flow import (
+    AnyCommand,
+    Audit,
+    Forget,
+    Keep,
+    OptOut,
+    Remember,
+    Restored,
+    Tick,
+    UtilitySaid,
+    UtilityTaken,
+)
 from edge.model.records import Compliance, EventStep
 from edge.model.site import Broker, Site, Utility
 from edge.shell.openadr import read
@@ -451,6 +463,19 @@ def test_an_event_that_is_over_when_it_comes_has_expired() -> None:
     assert causes(utility.commands)[-1] == "over before it was obeyed"
     utility.tick(60 * 24)
     assert not utility.state.known
+
+
+def test_an_event_is_acknowledged_once_when_it_is_on_the_disk() -> None:
+    utility = Depot()
+    utility.says(limited(42))
+    for minutes in (-49, -48):
+        now = tick(minutes)
+        utility._fold(taken(utility.state, UtilityTaken(now.at_ms, now.wall_ms, "e")))
+        utility._fold(taken(utility.state, UtilityTaken(now.at_ms, now.wall_ms, "not ours")))
+    assert utility.steps == [("e", "received"), ("e", "acknowledged")]
+    utility.says(limited(42, modificationDateTime="2026-07-01T11:00:00Z", priority=1), -47)
+    utility._fold(taken(utility.state, UtilityTaken(0, T0, "e")))
+    assert utility.steps[2:] == [("e", "received"), ("e", "acknowledged")]
 
 
 def test_an_event_of_lower_priority_is_superseded_and_comes_back() -> None:

@@ -65,3 +65,33 @@ def _close(schema: Any) -> None:
     elif isinstance(schema, list):
         for value in schema:
             _close(value)
+
+
+def report_errors(report: dict[str, Any]) -> list[str]:
+    """Return what is wrong with a report: its shape, its payloads' values, its units and reading types."""
+    found = errors("reportRequest", report, closed=True)
+    kinds = yaml.safe_load((SPEC.parent / "report-payloads.schema.yaml").read_text())["definitions"]
+    words = {
+        name: yaml.safe_load((SPEC.parent / f"{name}.schema.yaml").read_text())["enum"]
+        for name in ("units", "reading-types")
+    }
+    for each in report.get("payloadDescriptors") or []:
+        if each.get("units", "KW") not in words["units"]:
+            found.append(f"units {each['units']}")
+        if each.get("readingType", "MEAN") not in words["reading-types"]:
+            found.append(f"readingType {each['readingType']}")
+    for resource in report["resources"]:
+        for interval in resource["intervals"]:
+            for payload in interval["payloads"]:
+                validator = jsonschema.Draft7Validator(_value_schema(kinds[payload["type"]]))
+                found += [f"{payload['type']}: {e.message}" for e in validator.iter_errors(payload["values"])]
+    return found
+
+
+def _value_schema(kind: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload type's schema as it is meant: SETPOINT is oneOf number, integer …; 40 is both."""
+    kind = copy.deepcopy(kind)
+    kind.pop("$id", None)  # not a URI that a validator could look up
+    if "oneOf" in kind["items"]:
+        kind["items"]["anyOf"] = kind["items"].pop("oneOf")
+    return kind | {"components": {"schemas": _components()}}
