@@ -101,4 +101,4 @@ def _value_schema(kind: dict[str, Any]) -> dict[str, Any]:
     kind.pop("$id", None)  # not a URI that a validator could look up
     if "oneOf" in kind["items"]:
         kind["items"]["anyOf"] = kind["items"].pop("oneOf")
-    return kind | {"components": {"schemas": _components()}}
+    return kind | {"components": {"schemas": components()}}
