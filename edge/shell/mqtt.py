@@ -24,7 +24,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -120,7 +120,7 @@ class MqttLink:
         login: Login | None = None,
         context: ssl.SSLContext | None = None,
         persistent: bool = True,
-        qos: Literal[0, 1] = 1,
+        qos: int = 1,
     ) -> None:
         """Prepare the connection; start() opens it.  Raises BadBroker."""
         self.name = name
