@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from edge.model.records import ChargerNow
+from edge.model.records import ChargerNow, PlanNow
 from edge.model.site import Window
 from edge.model.units import PHASE_NAMES, amps_text
 
@@ -133,6 +133,22 @@ def ready(now: ChargerNow, zone: ZoneInfo, wall_ms: int) -> str:
 def late(now: ChargerNow) -> bool:
     """Tell whether the vehicle may not have what it needs in time (I12)."""
     return now.promise not in ("", "yes", "ready")
+
+
+def plan(now: PlanNow, zone: ZoneInfo, wall_ms: int, currency: str) -> str:
+    """Return the plan in a sentence: for whom, at what cost, how good, and what is wrong with it."""
+    if not now.number:
+        return f"none, so that the earliest departure comes first: {now.trouble}"
+    coming = f" and {now.expected} to come" if now.expected else ""
+    parts = [
+        f"made at {clock(now.made_wall_ms, zone, wall_ms)} for {now.vehicles} there{coming}",
+        f"{now.cost_micro / 1e6:.2f} {currency}, at most {now.gap_ppm / 1e4:.2f} % above the least possible",
+    ]
+    if now.unmet_wh:
+        parts.append(f"{kwh(now.unmet_wh)} do not fit within the limits")
+    if now.trouble:
+        parts.append(f"the next one fails: {now.trouble}")
+    return "; ".join(parts)
 
 
 def days(names: Sequence[str]) -> str:
