@@ -57,6 +57,13 @@ def price(price_micro: int, currency: str) -> str:
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {currency}/kWh"
 
 
+def money(amount_micro: int, currency: str) -> str:
+    """Return an amount to the cent: 1234567890 → "1,234.57 USD"."""
+    cents = (abs(amount_micro) + 5_000) // 10_000
+    sign = "-" if amount_micro < 0 and cents else ""
+    return f"{sign}{cents // 100:,}.{cents % 100:02} {currency}"
+
+
 def clock(wall_ms: int, zone: ZoneInfo | None, now_ms: int | None = None, seconds: bool = False) -> str:
     """Return a local time of day; with the weekday where `now_ms` is another day, the date beyond a week.
 
