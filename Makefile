@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board mutants prove venv test-venv lint-board clean
+.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board fuzz-events mutants prove venv \
+  test-venv lint-board clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -64,6 +65,7 @@ native-test:
 fuzz mutants prove:
 	$(MAKE) -C native $@
 	test $@ != fuzz || $(MAKE) -C native -f plan.mk fuzz
+	test $@ != fuzz || $(MAKE) fuzz-events
 	test $@ != mutants || $(BIN)/python tests/mutate_core.py
 
 # The board: a million mutated frames, what its loops take, heartbeats lost in every way, and a week's memory under
@@ -73,6 +75,10 @@ fuzz-board: test-venv
 	$(BIN)/python tests/board/long.py loop
 	BOARD_ALL_TIMEOUTS=1 $(BIN)/pytest -s tests/sim/test_board_depot.py -k within
 	$(BIN)/python tests/board/long.py week 7
+
+# 100 000 mutated OpenADR events: refused by name, or obeyed and explained by openadr3.yaml.
+fuzz-events: test-venv
+	$(BIN)/python -m tests.fuzz_openadr
 
 lint: test-venv lint-board
 	$(BIN)/ruff check edge drivers native board tests setup.py

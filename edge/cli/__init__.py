@@ -25,6 +25,7 @@ COMMANDS = {
     "trace": "watch the frames of a device, in hex and in words",
     "status": "what is going on now",
     "why": "why a charger gets what it gets, now or at a time",
+    "tariff": "tariff files: check, show, import; and a month's bill under one",
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
     "utility": "play the utility on any broker: send events, watch reports",

@@ -43,6 +43,10 @@ def lines(status: Status) -> Iterator[str]:
         yield f"price: {status.price_words}"
     for event in status.events:
         yield f"event: {event.words}"
+    if status.plan is not None:
+        yield f"plan: {status.plan.words}"
+        if status.plan.steps:
+            yield f"next: {', '.join(status.plan.steps)}"
     for alert in [*status.violations, status.fallback]:
         if alert:
             yield f"look at this: {alert}"

@@ -1,21 +1,31 @@
 """What each charger could use now, by when, and why not more.
 
-A simple rule until the day is planned: a vehicle with a charge window takes the cheapest stretches of time
-that are enough for what it needs, earlier first among equals; one that is short of time takes them all.  A
-vehicle without a window gets what the installer chose: charge now, or not at all.
+A vehicle with a charge window follows the plan of the day: it asks for what is planned, for more where that
+costs nothing, and for all that it can take as soon as its departure is at stake: when it could hardly wait
+any longer at its own maximum, or has fallen behind the plan.
 
-The rule is on the safe side of a departure: it counts on the vehicle's own share of the site, not on the
-whole of it, and leaves a tenth in reserve.
+Without a plan (none came in time, or none knows this vehicle) a simple rule holds: the cheapest stretches of
+time that are enough, earlier first among equals; one that is short of time takes them all.  That rule is on
+the safe side: it counts on the vehicle's own share of the site, and leaves a tenth in reserve.
+
+A vehicle without a window gets what the installer chose: charge now, or not at all.
 """
 
 from dataclasses import dataclass
 
+from edge.core.dayplan import Step
 from edge.core.windows import Stay, clock
 from edge.model.records import PriceNow
-from edge.model.units import HOUR_MS, IEC_61851_MIN_MA
+from edge.model.units import HOUR_MS, IEC_61851_MIN_MA, MINUTE_MS
 
 # Energy is bought for a tenth more than is needed: losses in the cable, pauses, a battery that tapers.
 RESERVE = (11, 10)
+
+# A vehicle that could wait for less than this at its own maximum, or than it needs there, does not wait.
+SLACK_MS = 15 * MINUTE_MS
+
+# Behind the plan: a reading's worth of energy, above the plan's own reserve of a fiftieth.
+BEHIND_WH = 200
 
 CAN_CHARGE = ("B", "C", "D")
 
@@ -27,6 +37,7 @@ class Vehicle:
     state: IEC 61851-1 letter.  max_ma: the least of installer's, device's and vehicle's maximum.
     share_w: what it can count on.  session_wh: charged since it came.  urged: why it is not to wait for a
     lower price, "" where nothing says so.  exempt: from the utility's signals.
+    takes_w: at max_ma, on the phases that it uses.  step: what the plan has for it now, None without one.
     """
 
     charger: str
@@ -37,6 +48,8 @@ class Vehicle:
     stay: Stay | None
     urged: str = ""
     exempt: bool = False
+    takes_w: int = 0
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,8 @@ class Want:
 
     left_ms: until it is to be ready, laxity_ms: how long it could still wait; None without a window.
     exempt: from the utility's signals, so it is served before all others.
+    planned_ma: what the plan has for it now, None where it does not follow one.  behind: it has fallen
+    behind it.
     """
 
     charger: str
@@ -56,6 +71,8 @@ class Want:
     promise: str
     laxity_ms: int | None = None
     exempt: bool = False
+    planned_ma: int | None = None
+    behind: bool = False
 
 
 def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, without_window: str) -> Want:
@@ -88,6 +105,8 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     if left_wh == 0:
         done = f"has its {kwh(stay.window.need_wh)}"
         return Want(vehicle.charger, 0, done, priority, None, 0, "ready")
+    if vehicle.step is not None:
+        return _as_planned(vehicle, stay, vehicle.step, left_wh, wall_ms, timezone)
     over, under = RESERVE
     needs_ms = left_wh * over * HOUR_MS // (under * max(1, vehicle.share_w))
     left_ms = stay.ready_by_wall_ms - wall_ms
@@ -110,6 +129,44 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
         promise,
         laxity_ms,
         vehicle.exempt,
+    )
+
+
+def _as_planned(vehicle: Vehicle, stay: Stay, step: Step, left_wh: int, wall_ms: int, timezone: str) -> Want:
+    """Return what the plan has for a vehicle, or all that it can take where its departure is at stake."""
+    by = clock(stay.ready_by_wall_ms, timezone)
+    left_ms = stay.ready_by_wall_ms - wall_ms
+    needs_ms = left_wh * HOUR_MS // max(1, vehicle.takes_w)
+    laxity_ms = left_ms - needs_ms - min(SLACK_MS, needs_ms)
+    behind = step.left_wh + step.unmet_wh + BEHIND_WH < left_wh
+    max_ma, because = vehicle.max_ma, f"needs {kwh(left_wh)} by {by}"
+    if step.unmet_wh > 0:
+        because += f", {kwh(step.unmet_wh)} more than the limits leave it"
+    elif laxity_ms < 0:
+        because += ", no time to lose"
+    elif behind:
+        because += ", behind its plan"
+    elif vehicle.urged:
+        because += f"; {vehicle.urged}"
+    elif step.until_wall_ms is None:
+        max_ma = min(max_ma, IEC_61851_MIN_MA)  # a remainder, which must not raise a peak
+    elif not step.ahead:
+        max_ma = min(max_ma, step.current_ma)
+        if not max_ma:
+            because = f"planned from {clock(step.until_wall_ms, timezone)}, ready by {by}"
+    in_time = step.unmet_wh == 0 and laxity_ms >= 0 and not behind
+    return Want(
+        vehicle.charger,
+        max_ma,
+        because,
+        stay.window.priority,
+        left_ms,
+        left_wh,
+        "yes" if in_time else "at risk",
+        laxity_ms if in_time else min(laxity_ms, -1),
+        vehicle.exempt,
+        planned_ma=step.current_ma,
+        behind=behind,
     )
 
 

@@ -16,6 +16,7 @@ from edge.core.loadbook import Cuts
 from edge.core.peaks import Peaks, Quarter
 from edge.core.prices import added, overlaid
 from edge.core.windows import Stay, minute_of, stay
+from edge.model.dayplan import Ceiling
 from edge.model.flow import (
     AnyCommand,
     Audit,
@@ -30,7 +31,7 @@ from edge.model.flow import (
     WindowSet,
 )
 from edge.model.records import DemandNow, EventNow, EventStep, LoadBlock, PriceNow
-from edge.model.site import Site
+from edge.model.site import Site, Window
 from edge.model.tariff import Tariff
 from edge.model.units import HOUR_MS, MINUTE_MS, QUARTER_MS
 
@@ -48,11 +49,13 @@ class Calendar:
         self._demand: list[DemandNow] = []
         self._windows = {w.id: w for w in site.windows}
         self._utility = dr.State.of(site)
+        self._all_windows = tuple(self._windows.values())
         self._minute = -1
         self._prices: list[PriceNow] = []
         self._steering: list[PriceNow] = []
         self._export: list[PriceNow] = []
         self._events: list[EventNow] = []
+        self._ceilings: tuple[Ceiling, ...] = ()
         self._stays: dict[str, Stay | None] = {}
         self._cuts = Cuts()
 
@@ -63,6 +66,7 @@ class Calendar:
         for row in event.kept:
             if isinstance(row, LoadBlock) and row.start_wall_ms < this_quarter:
                 self.flowed(row)
+        self._all_windows = tuple(self._windows.values())
         self._utility, commands = dr.restored(self._utility, event)
         self._minute = -1
         return commands
@@ -74,6 +78,17 @@ class Calendar:
             self._windows.pop(event.window_id, None)
         else:
             self._windows[event.window.id] = event.window
+        self._all_windows = tuple(self._windows.values())
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The charge windows of site file and operator."""
+        return self._all_windows
+
+    def ceilings(self, wall_ms: int) -> tuple[Ceiling, ...]:
+        """Return what the utility's events limit from this minute on, as far as prices reach."""
+        self._look(wall_ms)
+        return self._ceilings
 
     def utility(self, event: UtilitySaid | UtilityTaken | OptOut) -> list[AnyCommand]:
         """Take in what the utility has said, or what the operator says to it."""
@@ -167,6 +182,7 @@ class Calendar:
         self._steering = added(self._prices, dr.prices(self._utility, wall_ms, until, "GHG"))
         self._export = dr.prices(self._utility, wall_ms, until, "EXPORT_PRICE")
         self._events = dr.listed(self._utility, wall_ms, until)
+        self._ceilings = tuple(dr.ceilings(self._utility, self._site.nodes[0].id, wall_ms, until))
         events = (known.event for known in self._utility.known.values())
         self._cuts.look(events, wall_ms - MINUTE_MS, wall_ms + 2 * MINUTE_MS)
 

@@ -9,16 +9,18 @@ Rule 3: nothing here asks a clock, a network, a disk or a random number: the sam
 from dataclasses import replace
 from typing import Literal
 
-from edge.core import asks, guard, limits, obeying, quota, view
+from edge.core import asks, guard, limits, obeying, quota, takes, view
 from edge.core.boards import Boards, Stop
 from edge.core.calendar import Calendar
 from edge.core.demand_effects import Vehicle
 from edge.core.demand_state import Seen
 from edge.core.diary import Diary
+from edge.core.forecast import BaseLoad
 from edge.core.grid import Other, OtherLoad, highest_voltage_mv
 from edge.core.limits import Cap
 from edge.core.load import Load, SiteNow
 from edge.core.loadbook import LoadBook
+from edge.core.planner import Planner, known
 from edge.core.state import State
 from edge.core.turns import Turns
 from edge.model.flow import (
@@ -32,6 +34,7 @@ from edge.model.flow import (
     Noted,
     OperatorLimit,
     OptOut,
+    Planned,
     Reading,
     Restored,
     SetCurrent,
@@ -59,6 +62,9 @@ class Controller:
         self._diary = Diary(site)
         self._turns = Turns(site)
         self._boards = Boards(site)
+        self._base_load = BaseLoad(site)
+        self._planner = Planner(site)
+        self._taken = {c.id: takes.Taken() for c in site.chargers}
         self._load = Load()
         self._loadbook = LoadBook(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
@@ -88,6 +94,8 @@ class Controller:
                 return self._calendar.utility(event)
             case WindowSet() | WindowRemoved():
                 self._calendar.window(event)
+            case Planned():
+                return self._planner.planned(event)
             case OperatorLimit():
                 return self._operator_limit(event)
             case Link():
@@ -102,7 +110,9 @@ class Controller:
         now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
         seen = obeying.seen(self.site, self._state, others, now_ms)  # what the utility's signals look at
-        wants = self._wants(tick, others, seen)  # what each vehicle could use, and by when
+        self._learn(tick, others)
+        bays = self._bays(tick, others, seen)
+        wants = self._wants(tick, bays, seen)  # what each vehicle could use, and by when
         stops = self._boards.stops(now_ms)  # what the I/O boards hold back
         requests = self._turns.asks(self._state, wants, others, now_ms)  # the same, in the balancer's words
         requests = [_stopped(ask, stops.get(ask.id)) for ask in requests]
@@ -125,10 +135,12 @@ class Controller:
                 )
             )
         root = others[self.site.nodes[0].id]
+        commands += self._wish(tick, bays, wants, others)
         commands += self._calendar.step(tick, seen)
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar,
             self._load.mean_w(),
+            self._planner.now(tick),
         )  # fmt: skip
         commands += self._diary.step(tick, self._state, record, self._boards)
         commands += self._quarter(tick, root)
@@ -150,35 +162,60 @@ class Controller:
         known = root.known and meter is not None
         return SiteNow(root.power_w if known else None, meter.counter_wh if known and meter else None)
 
-    def _wants(self, tick: Tick, others: dict[str, Other], seen: Seen) -> dict[str, asks.Want]:
-        """Return what every vehicle could use; a charger that is silent wants nothing that we can give."""
-        wants: dict[str, asks.Want] = {}
+    def _learn(self, tick: Tick, others: dict[str, Other]) -> None:
+        """Learn what flows besides charging at this time of the week, and what vehicles really take."""
+        self._base_load.fold(others, tick)
+        for charger in self.site.chargers:
+            shows, taken = self._state.chargers[charger.id], self._taken[charger.id]
+            self._taken[charger.id] = takes.fold(taken, shows, charger.phases, tick.at_ms)
+
+    def _bays(self, tick: Tick, others: dict[str, Other], seen: Seen) -> list[asks.Vehicle]:
+        """Return what is known of the vehicle at every charger, in the site's order."""
         present = [c for c in self.site.chargers if self._state.chargers[c.id].state in asks.CAN_CHARGE]
         root = self.site.nodes[0]
         left_ma = sum(max(0, root.limit_ma[p] - others[root.id].now_ma[p]) for p in PHASES)
         share_w = left_ma * self.site.voltage_v // 1000 // max(1, len(present))
-        # While nobody has set the clock, nobody can say which window holds: then vehicles charge.
-        trusted = tick.wall_trusted
-        prices = self._calendar.steering(tick.wall_ms, seen.export_w) if trusted else []
         urged = self._calendar.urged(tick, seen, self._vehicles())
-        without_window = self.site.without_window if trusted else "now"
+        found = []
         for charger in self.site.chargers:
-            known = self._state.chargers[charger.id]
             max_ma = self._max_ma(charger)
-            full_w = max_ma * len(charger.phases) * self.site.voltage_v // 1000
-            stay = self._calendar.stay(charger.id, tick.wall_ms) if trusted else None
-            vehicle = asks.Vehicle(
-                charger.id,
-                known.state,
-                max_ma,
-                min(full_w, max(share_w, charger.min_ma * self.site.voltage_v // 1000)),
-                self._diary.session_wh(charger.id),
-                stay,
-                urged.get(charger.id, ""),
-                obeying.is_exempt(charger, stay),
+            takes_ma, phases = self._taken[charger.id].of(max_ma, charger.phases)
+            takes_w = takes_ma * len(phases) * self.site.voltage_v // 1000
+            stay = self._calendar.stay(charger.id, tick.wall_ms) if tick.wall_trusted else None
+            found.append(
+                asks.Vehicle(
+                    charger.id,
+                    self._state.chargers[charger.id].state,
+                    max_ma,
+                    min(takes_w, max(share_w, charger.min_ma * self.site.voltage_v // 1000)),
+                    self._diary.session_wh(charger.id),
+                    stay,
+                    urged.get(charger.id, ""),
+                    obeying.is_exempt(charger, stay),
+                    takes_w,
+                    self._planner.step(charger.id, stay, tick),
+                )
             )
-            wants[charger.id] = asks.want(vehicle, prices, tick.wall_ms, self.site.timezone, without_window)
-        return wants
+        return found
+
+    def _wants(self, tick: Tick, bays: list[asks.Vehicle], seen: Seen) -> dict[str, asks.Want]:
+        """Return what every vehicle could use; a charger that is silent wants nothing that we can give."""
+        # While nobody has set the clock, nobody can say which window holds: then vehicles charge.
+        prices = self._calendar.steering(tick.wall_ms, seen.export_w) if tick.wall_trusted else []
+        without_window = self.site.without_window if tick.wall_trusted else "now"
+        return {
+            bay.charger: asks.want(bay, prices, tick.wall_ms, self.site.timezone, without_window)
+            for bay in bays
+        }
+
+    def _wish(
+        self, tick: Tick, bays: list[asks.Vehicle], wants: dict[str, asks.Want], others: dict[str, Other]
+    ) -> list[AnyCommand]:
+        """Return the wish for a new plan where one is due."""
+        operator = self._operator.values()
+        facts = known(self.site, self._state, bays, wants, self._taken, self._calendar, operator, tick)
+        behind = frozenset(want.charger for want in wants.values() if want.behind)
+        return self._planner.wish(tick, facts, others, self._base_load, behind)
 
     def _vehicles(self) -> dict[str, Vehicle]:
         """Return what a state of charge is told by."""

@@ -1,6 +1,6 @@
 """What the utility's events say of other times: limits ahead, prices, and the list of all that is known.
 
-ahead(state, from, to), prices(state, from, to)     for plans and pages
+ahead(state, from, to), prices(state, from, to)     for pages; ceilings(state, …) for plans
 listed(state, from, to)                             every event that is known, for people
 """
 
@@ -17,6 +17,7 @@ from edge.core.demand_terms import (
 )
 from edge.core.signals import SIGNALS
 from edge.core.timeline import MAX_STRETCHES, Claim, between, winners
+from edge.model.dayplan import Ceiling
 from edge.model.records import EventNow, PriceNow
 
 # Stretches of all events together that are looked at for a plan or a page: a tick has little time.
@@ -29,7 +30,30 @@ def _most(state: State) -> int:
 
 
 def ahead(state: State, from_wall_ms: int, to_wall_ms: int) -> list[EventNow]:
-    """Return the limits that win in a time, lane by lane, in its order, for plans and pages."""
+    """Return the limits that win in a time, lane by lane, in its order, for pages."""
+    found = [_event_now(state, piece) for piece in _pieces(state, from_wall_ms, to_wall_ms)]
+    return sorted(found, key=lambda each: (each.from_wall_ms, each.event_id, each.payload_type))
+
+
+def ceilings(state: State, root: str, from_wall_ms: int, to_wall_ms: int) -> list[Ceiling]:
+    """Return what limits nodes in a time, for plans.  root: the node that stands for the whole site.
+
+    What limits single chargers is not among it.
+    """
+    found = []
+    for piece in _pieces(state, from_wall_ms, to_wall_ms):
+        effect = piece.what
+        what, limit, _ = effect.demand
+        node = root if effect.part == WHOLE else effect.part.node
+        if not node or what == "each" or limit >= NO_LIMIT or _is_reservation(effect):
+            continue
+        charging = what == "charging"
+        found.append(Ceiling(node, piece.from_wall_ms, piece.to_wall_ms, limit, charging=charging))
+    return found
+
+
+def _pieces(state: State, from_wall_ms: int, to_wall_ms: int) -> list[Claim[Effect]]:
+    """Return the effects that win in a time, lane by lane."""
     lanes: dict[tuple[str, object, str], list[Claim[Effect]]] = {}
     for known in obeyed(state):
         for kind in known.lowest:
@@ -38,13 +62,12 @@ def ahead(state: State, from_wall_ms: int, to_wall_ms: int) -> list[EventNow]:
                     effect = Effect(known, stretch, part, demand(state.plan, known.event, stretch, part))
                     claim = Claim(stretch.from_wall_ms, stretch.to_wall_ms, effect.rank, effect)
                     lanes.setdefault(effect.lane, []).append(claim)
-    found = [
-        _event_now(state, piece)
+    return [
+        piece
         for claims in lanes.values()
         for piece in winners(claims)
         if piece.from_wall_ms < to_wall_ms and (piece.to_wall_ms is None or piece.to_wall_ms > from_wall_ms)
     ]
-    return sorted(found, key=lambda each: (each.from_wall_ms, each.event_id, each.payload_type))
 
 
 def _event_now(state: State, piece: Claim[Effect]) -> EventNow:

@@ -21,7 +21,7 @@ Source: OpenADR 3.1.1 User Guide 7.9 (cancelling), 8.10 (capacity limits).
 
 import msgspec
 
-from edge.core.demand_ahead import ahead, listed, prices
+from edge.core.demand_ahead import ahead, ceilings, listed, prices
 from edge.core.demand_effects import (
     Effect,
     SiteLimit,
@@ -68,6 +68,7 @@ __all__ = [
     "SiteLimit",
     "State",
     "ahead",
+    "ceilings",
     "heard",
     "limit",
     "listed",

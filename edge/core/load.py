@@ -43,6 +43,7 @@ class Load:
         self._start_ms: int | None = None  # of the quarter, UTC
         self._import_wms = 0
         self._export_wms = 0
+        self._carried_wms = 0  # of the quarter before, finer than a Wh
         self._measured_ms = 0
         self._counter_wh: int | None = None
         self._counter_start_ms: int | None = None  # the quarter in which the counter was read
@@ -98,7 +99,7 @@ class Load:
         """Return the mean of the running quarter so far, None before anything was measured; up (I8)."""
         if not self._measured_ms:
             return None
-        return -(-max(0, self._import_wms) // self._measured_ms)
+        return -(-max(0, self._import_wms - self._carried_wms) // self._measured_ms)
 
     def _open(self, start_ms: int, wall_ms: int) -> None:
         self._start_ms, self._told_ms = start_ms, wall_ms
@@ -151,6 +152,7 @@ class Load:
         self.finished = block
         self._import_wms -= block.import_wh * _WMS_PER_WH
         self._export_wms -= block.export_wh * _WMS_PER_WH
+        self._carried_wms = self._import_wms
         self._measured_ms = 0
         self._seen_wh = {k: wh for k, wh in self._seen_wh.items() if k in self._there}
         self._charger = {k: charger for k, charger in self._charger.items() if k in self._there}

@@ -5,11 +5,14 @@ Rule 2: when not everyone can have the minimum, rotation.py says whose turn it i
 Rule 3: what a vehicle leaves of its grant moves on to others (unused.py).
 Rule 4: who would miss the departure at its share of the site comes before everybody who would not (I12),
         until it has a quarter of an hour to spare again; among those, and the others, the stated priority.
+        Where there is no plan, the earliest departure comes first within a priority; where there is one,
+        room is shared in proportion to what is planned, so that who runs ahead takes from nobody.
         Who is exempt from the utility's signals comes before them all.
 Rule 5: a vehicle that must not see 0 A asks for its minimum even while it would rather wait.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from edge.core import rotation, unused
 from edge.core.asks import CAN_CHARGE, Want
@@ -34,6 +37,14 @@ SPARE_MS = 15 * MINUTE_MS
 # Added to the priority of all who are not in danger; stated priorities are from -100 to 100.
 NOT_IN_DANGER = 1_000
 
+# A weight is a planned current in tenths of an ampere; who has no plan weighs as one of 16 A.
+WEIGHT_MA = 100
+WEIGHT_MAX = 1_000
+NO_PLAN = 160
+
+# Within a priority there is a place for every departure, and for who has none.
+PLACES = 4_096
+
 
 class Turns:
     """Remembers who has been served how much, and who takes less than offered."""
@@ -53,6 +64,7 @@ class Turns:
     ) -> list[Ask]:
         """Return the asks of the chargers that answer, ranked; who may not start yet asks for 0 A."""
         silent_ms = self._site.policy.charger_silent_ms
+        places = _places(wants)
         found: list[Ask] = []
         rotating: list[rotation.Want] = []
         for charger in self._site.chargers:
@@ -73,7 +85,8 @@ class Turns:
                     min_ma=charger.min_ma,
                     max_ma=max_ma,
                     step_ma=STEP_MA,
-                    priority=self._priority(wants[charger.id]),
+                    priority=self._priority(wants[charger.id]) * PLACES + places.get(charger.id, 0),
+                    weight=_weight(wants[charger.id]),
                 )
             )
         self._rotating_now = rotating
@@ -122,8 +135,27 @@ class Turns:
         return rotation.Want(charger.id, claim_w, charger.node, charger.keep_on, switch_ms, switch_ms)
 
 
+def _places(wants: Mapping[str, Want]) -> dict[str, int]:
+    """Return the place of who has no plan, by departure: the earliest 0, without a departure the last.
+
+    Where everybody follows the plan, or nobody has a departure, all have the same place.
+    """
+    unplanned = {c: w.left_ms for c, w in wants.items() if w.max_ma and w.planned_ma is None}
+    departures = sorted({left_ms for left_ms in unplanned.values() if left_ms is not None})
+    place = {left_ms: n for n, left_ms in enumerate(departures)}
+    return {
+        charger: len(departures) if left_ms is None else place[left_ms]
+        for charger, left_ms in unplanned.items()
+    }
+
+
+def _weight(want: Want) -> int:
+    """Return the share of a vehicle within its priority."""
+    if not want.planned_ma:
+        return NO_PLAN
+    return max(1, min(WEIGHT_MAX, want.planned_ma // WEIGHT_MA))
+
+
 def _ranked(ask: Ask, ranks: rotation.Ranks) -> Ask:
     max_ma = 0 if ask.id in ranks.held_off else ask.max_ma
-    return Ask(
-        ask.id, ask.node, ask.phases, ask.min_ma, max_ma, ask.step_ma, ask.priority, ranks.rank.get(ask.id, 0)
-    )
+    return replace(ask, max_ma=max_ma, rank=ranks.rank.get(ask.id, 0))

@@ -33,17 +33,42 @@ def stay(windows: list[Window], charger: str, wall_ms: int, timezone: str) -> St
         for day in (today - timedelta(days=1), today):
             if _DAYS[day.weekday()] not in window.days:
                 continue
-            over_midnight = window.ready_by_min <= window.from_min
-            begin = _wall_ms(day, window.from_min, timezone)
-            end = _wall_ms(day + timedelta(days=1 if over_midnight else 0), window.ready_by_min, timezone)
-            if begin <= wall_ms < end and (found is None or end < found.ready_by_wall_ms):
-                found = Stay(window, begin, end)
+            one = _on(window, day, timezone)
+            holds = one.from_wall_ms <= wall_ms < one.ready_by_wall_ms
+            if holds and (found is None or one.ready_by_wall_ms < found.ready_by_wall_ms):
+                found = one
     return found
+
+
+def _on(window: Window, day: date, timezone: str) -> Stay:
+    """Return a window as it is on the day on which it begins."""
+    over_midnight = window.ready_by_min <= window.from_min
+    begin = _wall_ms(day, window.from_min, timezone)
+    end = _wall_ms(day + timedelta(days=1 if over_midnight else 0), window.ready_by_min, timezone)
+    return Stay(window, begin, end)
 
 
 def _wall_ms(day: date, minute: int, timezone: str) -> int:
     local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)) + timedelta(minutes=minute)
     return int(local.astimezone(UTC).timestamp()) * 1000
+
+
+def quarter_of_week(wall_ms: int, timezone: str) -> int:
+    """Return which quarter of an hour of the local week it is: 0 is Monday 00:00, 671 Sunday 23:45."""
+    local = datetime.fromtimestamp(wall_ms / 1000, ZoneInfo(timezone))
+    return local.weekday() * 96 + local.hour * 4 + local.minute // 15
+
+
+def stays(window: Window, after_ms: int, before_ms: int, timezone: str) -> list[Stay]:
+    """Return the stays of a window that begin after one time and before another, in order of time."""
+    day = datetime.fromtimestamp(after_ms / 1000, ZoneInfo(timezone)).date()
+    last = datetime.fromtimestamp(before_ms / 1000, ZoneInfo(timezone)).date()
+    found = []
+    while day <= last:
+        if _DAYS[day.weekday()] in window.days:
+            found.append(_on(window, day, timezone))
+        day += timedelta(days=1)
+    return [each for each in found if after_ms < each.from_wall_ms < before_ms]
 
 
 def clock(wall_ms: int, timezone: str) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from edge.model.dayplan import DayPlan, Prospect
 from edge.model.openadr import OpenAdrEvent
 from edge.model.records import Kept, TickRecord
 from edge.model.site import Window
@@ -109,6 +110,14 @@ class OperatorLimit(Event, frozen=True):
     who: str = ""
 
 
+class Planned(Event, frozen=True):
+    """A plan that was wished for, or (plan None) why there is none."""
+
+    number: int
+    plan: DayPlan | None
+    why: str = ""
+
+
 class Link(Event, frozen=True):
     """The connection to a broker came up or went down."""
 
@@ -144,6 +153,7 @@ AnyEvent = (
     | WindowSet
     | WindowRemoved
     | OperatorLimit
+    | Planned
     | Link
     | Restored
 )
@@ -210,4 +220,11 @@ class Forget(Command, frozen=True):
     event_id: str
 
 
-AnyCommand = SetCurrent | SetRelays | Keep | Noted | Audit | Remember | Forget
+class MakePlan(Command, frozen=True):
+    """Plan the day, in place of an earlier wish that is not answered yet; answer with Planned."""
+
+    number: int
+    prospect: Prospect
+
+
+AnyCommand = SetCurrent | SetRelays | Keep | Noted | Audit | Remember | Forget | MakePlan

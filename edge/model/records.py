@@ -318,6 +318,35 @@ class EventNow(msgspec.Struct, frozen=True):
     outlook: Outlook | None = None
 
 
+class PlannedStep(msgspec.Struct, frozen=True):
+    """A charger is to get another current at a time; 0 is a pause, or that its vehicle is ready."""
+
+    wall_ms: int
+    charger: str
+    current_ma: int
+
+
+class PlanNow(msgspec.Struct, frozen=True):
+    """The plan that holds.  number 0: there is none, because of trouble.
+
+    vehicles: those that are there; expected: those to come by their windows.  cost_micro: of all of them,
+    with the charge on a higher peak.  gap_ppm: how much dearer it is than the best possible one at most.
+    unmet_wh: what the limits do not leave.  steps: the changes that come next.
+    """
+
+    number: int = 0
+    made_wall_ms: int = 0
+    vehicles: int = 0
+    expected: int = 0
+    cost_micro: int = 0
+    gap_ppm: int = 0
+    peak_w: int = 0
+    unmet_wh: int = 0
+    solve_ms: int = 0
+    steps: tuple[PlannedStep, ...] = ()
+    trouble: str = ""
+
+
 class TickRecord(msgspec.Struct, frozen=True):
     """What one tick saw and decided.
 
@@ -334,3 +363,4 @@ class TickRecord(msgspec.Struct, frozen=True):
     fallback: str = ""
     demand: list[DemandNow] = []
     quarter_w: int | None = None
+    plan: PlanNow | None = None

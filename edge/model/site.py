@@ -312,7 +312,7 @@ class Policy(msgspec.Struct, frozen=True):
 class Site(msgspec.Struct, frozen=True):
     """A depot.  nodes: parents before children; nodes[0] is the site itself.
 
-    voltage_v: nominal, line to neutral.  tariff: path of a URDB file, "" for none.
+    voltage_v: nominal, line to neutral.  tariff: path of its file, "" for none.
     without_window: what a vehicle without a charge window gets: "now", or nothing.
     port_policy: what of a port counts as up and down.
     """

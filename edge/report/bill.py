@@ -46,6 +46,7 @@ class Bill(msgspec.Struct, frozen=True):
 
     tariff: str
     currency: str
+    timezone: str
     month: str
     from_wall_ms: int
     to_wall_ms: int
@@ -118,6 +119,7 @@ class _Month:
         return Bill(
             tariff=self._tariff.name,
             currency=self._tariff.currency,
+            timezone=self._tariff.timezone,
             month=self._label,
             from_wall_ms=self._from_ms,
             to_wall_ms=self._to_ms,

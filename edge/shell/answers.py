@@ -112,6 +112,28 @@ class EventStatus(msgspec.Struct, frozen=True):
     words: str
 
 
+class PlanStatus(msgspec.Struct, frozen=True):
+    """The plan of the day that holds.  number 0: there is none, and trouble says why.
+
+    cost_micro: of the energy that is planned and of a higher peak, millionths of the currency.
+    gap_ppm: how much dearer than the best possible plan it is at most, millionths.
+    steps: what comes next, in words.
+    """
+
+    number: int
+    made_wall_ms: int
+    vehicles: int
+    expected: int
+    cost_micro: int
+    gap_ppm: int
+    peak_w: int
+    unmet_wh: int
+    solve_ms: int
+    trouble: str
+    words: str
+    steps: list[str]
+
+
 class Status(msgspec.Struct, frozen=True):
     """The depot now.  wall_ms: when this was decided; age_ms: how long ago that is."""
 
@@ -130,6 +152,7 @@ class Status(msgspec.Struct, frozen=True):
     chargers: list[ChargerStatus]
     prices: list[Price]
     events: list[EventStatus]
+    plan: PlanStatus | None = None
 
 
 class Bind(msgspec.Struct, frozen=True):

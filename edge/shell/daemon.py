@@ -11,6 +11,7 @@ Rule 4: if the loop itself fails, the process ends.  Setpoints then expire, char
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Coroutine
@@ -25,6 +26,7 @@ from edge.model.flow import (
     Audit,
     Forget,
     Keep,
+    MakePlan,
     Noted,
     OperatorLimit,
     OptOut,
@@ -44,6 +46,7 @@ from edge.shell import buses, control, uptimes
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
 from edge.shell.links import Links
+from edge.shell.planning import Planning
 from edge.shell.pseudonyms import Pseudonyms
 from edge.shell.recorder import Recorder
 from edge.shell.statedir import CONTROL_SOCKET, PSEUDONYM_KEY, STORE
@@ -88,6 +91,8 @@ class Daemon:
         self.recorder = Recorder(state / "recordings")
         self.desk = Desk(site, self.store, self.say, now_ms=self.clock.now_ms, wall_ms=self.clock.wall_ms)
         self.links = Links(site, self.store, self.say, self.run_id, self.clock)
+        self.planning = Planning(site, self._said_by_thread, self.clock)
+        self._runs_in: asyncio.AbstractEventLoop | None = None
         names = Pseudonyms(state / PSEUDONYM_KEY)
         self._notes += [names.trouble] if names.trouble else []
         self._masters = buses.build(site, names.hiding(self.say), self.clock)
@@ -107,6 +112,12 @@ class Daemon:
         if isinstance(event, UtilitySaid | OptOut | OperatorLimit | WindowSet | WindowRemoved):
             self._spoken.set()
 
+    def _said_by_thread(self, event: AnyEvent) -> None:
+        """Hand in an event from another thread; nobody listens any more once the loop has ended."""
+        with contextlib.suppress(RuntimeError):
+            if self._runs_in is not None:
+                self._runs_in.call_soon_threadsafe(self.say, event)
+
     async def run(self) -> None:
         """Run until cancelled.  Raises what the loop itself fails with."""
         now_ms, wall_ms = self.clock.now_ms(), self.clock.wall_ms()
@@ -119,6 +130,8 @@ class Daemon:
         load_from_ms = looks_back_to(self._tariff, wall_ms) if self._tariff else None
         self.say(self.store.restore(now_ms, wall_ms, load_from_ms))
         self.links.start()
+        self._runs_in = asyncio.get_running_loop()
+        self.planning.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._loop())
@@ -138,6 +151,7 @@ class Daemon:
         self.desk.close()
         for master in self._masters:
             master.stop()
+        await asyncio.to_thread(self.planning.stop)
         await self.links.stop()
         wall_ms = self.clock.wall_ms()
         self.store.audit(wall_ms, "daemon", "stopped", f"run {self.run_id}")
@@ -242,6 +256,8 @@ class Daemon:
                 self._look_after(command.record)
             case Remember():
                 self.store.event_set(command.event)
+            case MakePlan():
+                self.planning.wish(command)
             case Forget():
                 self.store.event_remove(command.event_id)
             case Audit():

@@ -69,6 +69,11 @@ class Links:
         return line, Outbox("utility", self._store, line, wall_clock=self._clock.wall_ms, site=self._site.id)
 
     def _network(self, network: Network) -> tuple[MqttLink, Outbox]:
+        def on_link(up: bool, why: str) -> None:
+            self._say(Link(self._clock.now_ms(), "network", up, why))
+            if up:
+                outbox.reconnected()
+
         def presence(state: Any) -> bytes:
             last_seq = self._store.outbox_last("network")
             return messages.status(self._sender, state, release(), self._clock.wall_ms(), last_seq).payload
@@ -77,6 +82,8 @@ class Links:
             "network",
             network.broker,
             f"{self._site.id}-network",
+            persistent=False,
+            qos=0,
             subscriptions=(network.ack_topic,) if network.ack_topic else (),
             presence=Presence(
                 f"{network.root}/status",
@@ -85,7 +92,7 @@ class Links:
                 farewell=lambda: presence("offline"),
             ),
             on_message=self._acknowledged,
-            on_link=lambda up, why: self._say(Link(self._clock.now_ms(), "network", up, why)),
+            on_link=on_link,
         )
         outbox = Outbox(
             "network",

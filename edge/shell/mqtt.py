@@ -102,6 +102,7 @@ class MqttLink:
     the site file does not.
     login, context: in place of the broker's password_file and of its files for TLS.
     persistent: the broker keeps what we miss; not for who comes once.  trouble: why there is no line now.
+    qos: of what we hear; 0 where it is repeated anyway: then nothing of ours is lost with a cluster's node.
     on_message, on_link(up, why): called in the event loop, and may not block.  Up with a why: connected, but
     the broker refuses a subscription.
     """
@@ -119,6 +120,7 @@ class MqttLink:
         login: Login | None = None,
         context: ssl.SSLContext | None = None,
         persistent: bool = True,
+        qos: int = 1,
     ) -> None:
         """Prepare the connection; start() opens it.  Raises BadBroker."""
         self.name = name
@@ -126,6 +128,7 @@ class MqttLink:
         self.dropped = 0
         self.trouble = ""
         self._subscriptions = tuple(subscriptions)
+        self._qos = qos
         self._presence = presence
         self._on_message = on_message
         self._on_link = on_link
@@ -175,7 +178,7 @@ class MqttLink:
 
     def _ask_for(self, topics: Sequence[str]) -> None:
         """Subscribe, and remember what was asked for until the broker has answered."""
-        _, mid = self._client.subscribe([(topic, 1) for topic in topics])
+        _, mid = self._client.subscribe([(topic, self._qos) for topic in topics])
         if mid is not None:
             self._asked[mid] = tuple(topics)
 

@@ -156,15 +156,18 @@ def _event_id(fields: Fields, program_id: str) -> str:
 
 
 def _targets(fields: Fields) -> tuple[str, ...]:
-    """Return the targets; OpenADR 3.0's {type, values} objects give their values."""
+    """Return the targets; OpenADR 3.0's {type, values} objects give their values.
+
+    One that names nobody is refused: no targets at all would mean everybody.
+    """
     found: list[str] = []
     for n, item in enumerate(fields.items("targets", MAX_LISTED)):
-        values = item
+        values = [item]
         if isinstance(item, dict):
             values = Fields(item, fields.topic, f"{fields.at('targets')}[{n}]").items("values", MAX_LISTED)
-        for value in values if isinstance(values, list) else [values]:
+        for value in values or [None]:
             if not isinstance(value, str) or not value or len(value) > MAX_TEXT:
-                raise fields.bad("targets", "a list of texts", value)
+                raise fields.bad("targets", "a list of texts", item)
             found.append(value)
     return tuple(found)
 

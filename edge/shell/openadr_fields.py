@@ -31,7 +31,9 @@ FOREVER_FROM_MS = 100 * 365 * DAY_MS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d\d:?\d\d)?"
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
+    r"\s*(Z|z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
+    re.ASCII,
 )
 _SENTINEL = re.compile(
     r"(0001-01-01|0000-00-00|0000-01-01)([Tt ]00:00(:00([.,]0+)?)?\s*(Z|z|[+-]\d\d:?\d\d)?)?"
@@ -42,7 +44,8 @@ _DURATION = re.compile(
     + "".join(_PART % unit for unit in "YMWD")
     + r"(?:T(?=.)"
     + "".join(_PART % unit for unit in "HMS")
-    + ")?"
+    + ")?",
+    re.ASCII,
 )
 # A month is 30 days and a year 365: the User Guide (7.3) asks utilities to avoid months.
 _DURATION_MS = (365 * DAY_MS, 30 * DAY_MS, 7 * DAY_MS, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS)

@@ -141,12 +141,18 @@ class Outbox:
         self._stream = stream
         self._awake = asyncio.Event()
         self._unconfirmed: set[int] = set()
+        self._line_is_new = False
         self._aside: set[int] = set()
         self._aside_lanes: set[tuple[str, str]] = set()  # topic and lane
         self._aside_since = 0.0
 
     def wake(self) -> None:
-        """Look at the store now: something was committed, or the link came up."""
+        """Look at the store now: something was committed."""
+        self._awake.set()
+
+    def reconnected(self) -> None:
+        """Go on at once: the line is new.  Acknowledgements of the application went by while it was down."""
+        self._line_is_new = True
         self._awake.set()
 
     async def run(self) -> None:
@@ -234,7 +240,10 @@ class Outbox:
     async def _confirmation(self) -> None:
         """Wait until the receiving application has acknowledged the batch.  Raises NotDelivered."""
         deadline = time.monotonic() + CONFIRM_S
+        self._line_is_new = False
         while self._unconfirmed:
+            if self._line_is_new:
+                raise NotDelivered("the line was lost before the application's acknowledgement")
             left = deadline - time.monotonic()
             if left <= 0:
                 first = min(self._unconfirmed)

@@ -113,7 +113,7 @@ TABLES: dict[str, Table] = {
                 Key("name", TEXT, "what people call it; the id if not given"),
                 Key("timezone", TEXT, 'such as "America/Los_Angeles"; tariff and windows follow it', True),
                 Key("voltage_v", whole(90, 300, unit=" V"), "nominal, line to neutral; 230 if not given"),
-                Key("tariff", TEXT, "a tariff file in URDB shape"),
+                Key("tariff", TEXT, "a tariff file: native, or in URDB shape"),
                 Key("port_policy", TEXT, "a port policy file: what counts as up; ours if not given"),
                 Key("currency", CURRENCY, "of the tariff, as in ISO 4217; USD if not given"),
                 Key(

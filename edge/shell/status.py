@@ -2,11 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
-from edge.model.records import ChargerNow, EventNow, NodeNow, TickRecord
+from edge.model.records import ChargerNow, EventNow, NodeNow, PlanNow, TickRecord
 from edge.model.site import Charger, Node, Site
 from edge.model.units import PHASE_NAMES, PHASES
 from edge.shell import words
-from edge.shell.answers import ChargerStatus, EventStatus, NodeStatus, Price, Status
+from edge.shell.answers import ChargerStatus, EventStatus, NodeStatus, PlanStatus, Price, Status
 from edge.shell.why import ALL_THAT_IT_CAN_USE, FULL_BELOW_MA, held_by, silent_meter
 
 
@@ -40,6 +40,7 @@ class StatusMaker:
             chargers=[self._charger(c, record) for c in record.chargers if c.id in self._chargers],
             prices=[Price(p.from_wall_ms, p.to_wall_ms, p.price_micro, p.source) for p in record.prices],
             events=[self.event(e, record.wall_ms, opt_outs) for e in record.events],
+            plan=self._plan(record.plan, record.wall_ms) if record.plan else None,
         )
 
     def event(self, event: EventNow, now_ms: int, opt_outs: dict[str, str]) -> EventStatus:
@@ -62,6 +63,27 @@ class StatusMaker:
             step=event.step,
             opted_out=opted_out,
             words=text + (f"; opted out: {opted_out}" if opted_out else ""),
+        )
+
+    def _plan(self, plan: PlanNow, now_ms: int) -> PlanStatus:
+        steps = [
+            f"{words.clock(s.wall_ms, self._zone, now_ms)} {s.charger} "
+            + (words.amps(s.current_ma) if s.current_ma else "nothing more")
+            for s in plan.steps
+        ]
+        return PlanStatus(
+            number=plan.number,
+            made_wall_ms=plan.made_wall_ms,
+            vehicles=plan.vehicles,
+            expected=plan.expected,
+            cost_micro=plan.cost_micro,
+            gap_ppm=plan.gap_ppm,
+            peak_w=plan.peak_w,
+            unmet_wh=plan.unmet_wh,
+            solve_ms=plan.solve_ms,
+            trouble=plan.trouble,
+            words=words.plan(plan, self._zone, now_ms, self._site.currency),
+            steps=steps,
         )
 
     def _short(self, record: TickRecord) -> dict[str, set[int]]:

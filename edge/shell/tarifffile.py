@@ -30,6 +30,10 @@ class TariffRefused(Exception):
     """The file cannot be read or is not a tariff.  The text names file and key, a line for each mistake."""
 
 
+class TariffUnreadable(TariffRefused):
+    """The file cannot be read, or is neither TOML nor JSON."""
+
+
 def load(path: Path | str, timezone: str = "") -> Tariff:
     """Return the tariff of a file.  timezone: where the file has none.
 
@@ -49,9 +53,9 @@ def _document(where: Path) -> Any:
     try:
         text = where.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise TariffRefused(f"{where}: there is no such file") from None
+        raise TariffUnreadable(f"{where}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise TariffRefused(f"{where}: cannot be read: {error}") from None
+        raise TariffUnreadable(f"{where}: cannot be read: {error}") from None
     kind = "TOML" if where.suffix == ".toml" else "JSON"
     try:
         if kind == "TOML":
@@ -60,7 +64,7 @@ def _document(where: Path) -> Any:
         # Programs that saved the answer of the URDB service often saved it as one text.
         return json.loads(document, parse_float=Decimal) if isinstance(document, str) else document
     except (ValueError, RecursionError) as error:
-        raise TariffRefused(f"{where}: not {kind}: {error}") from None
+        raise TariffUnreadable(f"{where}: not {kind}: {error}") from None
 
 
 def _words(document: dict[str, Any]) -> TariffWords:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-Number = Annotated[Decimal, Meta(extra_json_schema={"type": ["number", "string"], "format": "decimal"})]
+Number = Decimal  # a TOML or JSON number, taken as it is written; a text such as "0.1" too
 Clock = Annotated[str, Meta(pattern=r"^\d\d:\d\d$", description='local time, "HH:MM"; "24:00" ends the day')]
 DayOfYear = Annotated[str, Meta(pattern=r"^\d\d-\d\d$", description='"MM-DD"')]
 Days = Annotated[
@@ -171,5 +171,16 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "depot-edge tariff file",
-        **msgspec.json.schema(TariffWords),
+        **_numbers(msgspec.json.schema(TariffWords)),
     }
+
+
+def _numbers(part: Any) -> Any:
+    """Return a schema in which a decimal is a number, as an editor sees it."""
+    if isinstance(part, list):
+        return [_numbers(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "decimal":
+        return {**part, "type": ["number", "string"]}
+    return {key: _numbers(value) for key, value in part.items()}

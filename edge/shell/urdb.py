@@ -358,9 +358,9 @@ class _Reader:
         shares = self._rate.get("demandratchetpercentage")
         if isinstance(shares, list) and len(set(map(str, shares))) > 1:
             yield "demandratchetpercentage: differs from month to month: not read, and not on the bill"
-        for key in ("note", "warning"):
-            if isinstance(self._meta.get(key), str):
-                yield self._meta[key]
+        for said in (self._rate.get("description"), self._meta.get("note"), self._meta.get("warning")):
+            if isinstance(said, str) and said:
+                yield said
 
 
 def _only_rate(document: dict[str, Any]) -> dict[str, Any]:

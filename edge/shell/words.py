@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from edge.model.records import ChargerNow
+from edge.model.records import ChargerNow, PlanNow
 from edge.model.site import Window
 from edge.model.units import PHASE_NAMES, amps_text
 
@@ -55,6 +55,13 @@ def price(price_micro: int, currency: str) -> str:
     """Return a price per kWh with up to five decimal places and no trailing zeros beyond two."""
     whole, _, rest = f"{price_micro / 1_000_000:.5f}".partition(".")
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {currency}/kWh"
+
+
+def money(amount_micro: int, currency: str) -> str:
+    """Return an amount to the cent: 1234567890 → "1,234.57 USD"."""
+    cents = (abs(amount_micro) + 5_000) // 10_000
+    sign = "-" if amount_micro < 0 and cents else ""
+    return f"{sign}{cents // 100:,}.{cents % 100:02} {currency}"
 
 
 def clock(wall_ms: int, zone: ZoneInfo | None, now_ms: int | None = None, seconds: bool = False) -> str:
@@ -133,6 +140,22 @@ def ready(now: ChargerNow, zone: ZoneInfo, wall_ms: int) -> str:
 def late(now: ChargerNow) -> bool:
     """Tell whether the vehicle may not have what it needs in time (I12)."""
     return now.promise not in ("", "yes", "ready")
+
+
+def plan(now: PlanNow, zone: ZoneInfo, wall_ms: int, currency: str) -> str:
+    """Return the plan in a sentence: for whom, at what cost, how good, and what is wrong with it."""
+    if not now.number:
+        return f"none, so that the earliest departure comes first: {now.trouble}"
+    coming = f" and {now.expected} to come" if now.expected else ""
+    parts = [
+        f"made at {clock(now.made_wall_ms, zone, wall_ms)} for {now.vehicles} there{coming}",
+        f"{now.cost_micro / 1e6:.2f} {currency}, at most {now.gap_ppm / 1e4:.2f} % above the least possible",
+    ]
+    if now.unmet_wh:
+        parts.append(f"{kwh(now.unmet_wh)} do not fit within the limits")
+    if now.trouble:
+        parts.append(f"the next one fails: {now.trouble}")
+    return "; ".join(parts)
 
 
 def days(names: Sequence[str]) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
+from edge.core import dayplan
 from edge.core.controller import Controller
-from edge.model.flow import Event, Identified, Lost, Reading, SetCurrent, Tick, Written
+from edge.model.flow import Event, Identified, Lost, MakePlan, Planned, Reading, SetCurrent, Tick, Written
 from edge.model.records import TickRecord
 from edge.model.site import Site
 from edge.model.tariff import Tariff
@@ -27,6 +28,7 @@ POLLED_AT_MS = (600, 850)  # in the second: reads are made as late before the ti
 ANSWER_MS = (20, 150)  # from the moment that a reading is of to its arrival
 WRITE_MS = 70  # one setpoint on the wire; they go out one after another
 MISSED = 3  # polls without an answer, then a device is lost
+PLANNED_MS = 1_500  # from the wish for a plan to the plan
 REFRESH_MS = 5_000  # an unchanged setpoint is written again
 
 
@@ -98,6 +100,8 @@ class ClosedLoop:
                 self._obey(self.core.handle(of))
             case "write":
                 self._write(of[0], of[1], at_ms)
+            case "plan":
+                self._obey(self.core.handle(Planned(at_ms, of.number, dayplan.made(self.site, of.prospect))))
             case "tick":
                 wall_ms = self.start_wall_ms + at_ms
                 self._obey(self.core.handle(Tick(at_ms, wall_ms)))
@@ -113,6 +117,8 @@ class ClosedLoop:
                         at_ms += WRITE_MS
                         self._at(at_ms, "write", (command.charger, command.current_ma))
                         self._written[command.charger] = (command.current_ma, self.now_ms)
+                case MakePlan():
+                    self._at(self.now_ms + PLANNED_MS, "plan", command)
 
     def _write(self, charger_id: str, current_ma: int, at_ms: int) -> None:
         charger = self.depot.chargers[charger_id]

@@ -13,7 +13,7 @@ from collections import Counter
 
 from edge.model.units import PHASES
 from edge.shell import words
-from edge.shell.answers import ChargerStatus, NodeStatus, Status
+from edge.shell.answers import ChargerStatus, NodeStatus, PlanStatus, Status
 
 # A bar ends a little above the limit, so that the limit is a line inside it and an overload is seen.
 BAR_PER_LIMIT = (110, 100)
@@ -34,6 +34,7 @@ def fields(status: Status) -> dict[str, str]:
         "time": status.time,
         "power": words.kw(status.power_w) if status.power_w is not None else "unknown",
         "price": status.price_words or "unknown",
+        "plan": _plan(status.plan),
         "counts": counts(status.chargers),
         "alert": alert(status),
         "event": "; ".join(e.words for e in status.events if e.step == "active"),
@@ -43,6 +44,12 @@ def fields(status: Status) -> dict[str, str]:
     for charger in status.chargers:
         found |= _charger(charger)
     return found
+
+
+def _plan(plan: PlanStatus | None) -> str:
+    if plan is None:
+        return "nobody to plan for"
+    return " · ".join([plan.words, *(f"next {step}" for step in plan.steps[:1])])
 
 
 def counts(chargers: list[ChargerStatus]) -> str:

@@ -96,6 +96,7 @@ def _header(status: Status, fields: Fields) -> Markup:
             _sum("Grid", _live("power", fields, "dd")),
             _sum("Price", _live("price", fields, "dd")),
             _sum("Chargers", _live("counts", fields, "dd")),
+            _sum("Plan", _live("plan", fields, "dd")),
         ),
         _live("event", fields, "p", {"class": "banner event-banner"}),
         _live("alert", fields, "p", {"class": "banner alert-banner", "role": "alert"}),

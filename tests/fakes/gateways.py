@@ -30,7 +30,8 @@ class Gateway:
         self.sender = Sender(f"net/{site}", site, "run", {}, str(self.store.meta("stream")))
         self.link = MqttLink(
             "network", broker(port), f"depot-{site}", subscriptions=(f"net/{site}/acks",),
-            on_message=self._heard, on_link=lambda up, why: self.box.wake(),
+            persistent=False, qos=0, on_message=self._heard,
+            on_link=lambda up, why: self.box.reconnected() if up else None,
         )  # fmt: skip
         self.box = Outbox(
             "network", self.store, self.link, wall_clock=lambda: NOW, confirmed=True, site=site,

@@ -36,10 +36,22 @@ def _is_rfc_3339(text: object) -> bool:
 
 
 @functools.cache
-def _components() -> dict[str, Any]:
+def components() -> dict[str, Any]:
+    """Return the schemas of the specification, as JSON Schema."""
     spec = yaml.safe_load(SPEC.read_text())
     found: dict[str, Any] = _json_schema(spec["components"]["schemas"])
     return found
+
+
+@functools.cache
+def validator(kind: str, closed: bool = False, times: bool = False) -> jsonschema.Draft7Validator:
+    """Return the judge of a schema component; see errors().  times: times that are none are wrong."""
+    parts = copy.deepcopy(components())
+    if closed:
+        for schema in parts.values():
+            _close(schema)
+    schema = {"$ref": f"#/components/schemas/{kind}", "components": {"schemas": parts}}
+    return jsonschema.Draft7Validator(schema, format_checker=_TIMES if closed or times else None)
 
 
 def errors(kind: str, value: object, closed: bool = False) -> list[str]:
@@ -47,13 +59,8 @@ def errors(kind: str, value: object, closed: bool = False) -> list[str]:
 
     closed: unknown keys and times that are none are wrong as well.
     """
-    components = copy.deepcopy(_components())
-    if closed:
-        for schema in components.values():
-            _close(schema)
-    schema = {"$ref": f"#/components/schemas/{kind}", "components": {"schemas": components}}
-    validator = jsonschema.Draft7Validator(schema, format_checker=_TIMES if closed else None)
-    return [f"{'/'.join(map(str, e.absolute_path))}: {e.message}" for e in validator.iter_errors(value)]
+    found = validator(kind, closed).iter_errors(value)
+    return [f"{'/'.join(map(str, e.absolute_path))}: {e.message}" for e in found]
 
 
 def _close(schema: Any) -> None:
@@ -94,4 +101,4 @@ def _value_schema(kind: dict[str, Any]) -> dict[str, Any]:
     kind.pop("$id", None)  # not a URI that a validator could look up
     if "oneOf" in kind["items"]:
         kind["items"]["anyOf"] = kind["items"].pop("oneOf")
-    return kind | {"components": {"schemas": _components()}}
+    return kind | {"components": {"schemas": components()}}

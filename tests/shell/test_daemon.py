@@ -1,11 +1,13 @@
 """The daemon's own clockwork; the whole of it is tried in test_end_to_end.py."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from pathlib import Path
 
-from edge.model.flow import AnyEvent, OptOut, Tick
+from edge.model.dayplan import Prospect
+from edge.model.flow import AnyCommand, AnyEvent, MakePlan, OptOut, Planned, Tick
 from edge.model.site import Node, Site
 from edge.shell.daemon import HURRY_MS, Daemon
 
@@ -54,3 +56,31 @@ def test_who_speaks_need_not_wait_for_the_second_and_a_flood_is_bounded(tmp_path
     gaps = [b - a for a, b in pairwise(found)]
     assert 6 <= len(found) <= 14  # two and a half seconds: a tick each, and at most four for the flood
     assert sum(gap < HURRY_MS - 20 for gap in gaps) <= 3  # the whole seconds are kept in between
+
+
+def test_a_plan_that_the_core_wishes_for_comes_back_as_an_event(tmp_path: Path) -> None:
+    async def run() -> Planned:
+        daemon = Daemon(SITE, None, tmp_path)
+        running = asyncio.ensure_future(daemon.run())
+        await asyncio.sleep(0.2)
+        came: asyncio.Future[Planned] = asyncio.get_running_loop().create_future()
+        handle = daemon.controller.handle
+
+        def listening(event: AnyEvent) -> list[AnyCommand]:
+            if isinstance(event, Planned):
+                came.set_result(event)
+            return handle(event)
+
+        daemon.controller.handle = listening  # type: ignore[method-assign]
+        daemon.do(MakePlan(3, Prospect(1_796_000_000_000, ())))
+        event = await asyncio.wait_for(came, 30)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        assert not daemon.planning._thread.is_alive()
+        return event
+
+    event = asyncio.run(run())
+    assert event.number == 3
+    assert event.plan is not None
+    assert event.plan.rows == ()

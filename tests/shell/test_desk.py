@@ -7,7 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge.cli.status import lines
 from edge.model.flow import Event, OptOut, WindowRemoved, WindowSet
+from edge.model.records import PlannedStep, PlanNow
+from edge.model.units import HOUR_MS
 from edge.shell.answers import DeskError, NotYetError, UnknownError
 from edge.shell.desk import Desk
 from edge.shell.store import Store
@@ -200,3 +203,32 @@ def test_the_real_store_serves_the_desk(store: Store) -> None:
     assert [w.id for w in store.windows()] == ["bay-3-1"]
     assert store.opt_outs() == {"ev-17": "ambulances"}
     assert [line.who for line in store.audit_lines()] == ["anna", "anna"]
+
+
+def test_the_plan_is_told_with_its_cost_its_proof_and_what_comes_next(rig: Rig) -> None:
+    steps = (
+        PlannedStep(START_WALL_MS + HOUR_MS, "bay-1", 16_000),
+        PlannedStep(START_WALL_MS + 2 * HOUR_MS, "bay-1", 0),
+    )
+    now = PlanNow(7, START_WALL_MS, 3, 2, 12_340_000, 830, 61_000, 2_100, 15, steps)
+    rig.desk.noted(msgspec.structs.replace(record(rig.site, 0), plan=now))
+    plan = rig.desk.status().plan
+    assert plan is not None
+    assert plan.words == (
+        "made at 14:03 for 3 there and 2 to come; 12.34 USD, at most 0.08 % above the least possible; "
+        "2.1 kWh do not fit within the limits"
+    )
+    assert plan.steps == ["15:03 bay-1 16 A", "16:03 bay-1 nothing more"]
+    said = "\n".join(lines(rig.desk.status()))
+    assert "plan: made at 14:03 for 3 there" in said
+    assert "next: 15:03 bay-1 16 A, 16:03 bay-1 nothing more" in said
+
+
+def test_without_a_plan_the_trouble_is_told(rig: Rig) -> None:
+    trouble = msgspec.structs.replace(record(rig.site, 0), plan=PlanNow(trouble="ValueError: no"))
+    rig.desk.noted(trouble)
+    plan = rig.desk.status().plan
+    assert plan is not None
+    assert plan.words == "none, so that the earliest departure comes first: ValueError: no"
+    rig.desk.noted(record(rig.site, 1))
+    assert rig.desk.status().plan is None

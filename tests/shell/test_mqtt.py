@@ -1,8 +1,12 @@
 """edge/shell/mqtt.py against a real Mosquitto, which is killed, started again, and refuses things."""
 
 import asyncio
+import atexit
 import contextlib
+import functools
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -221,21 +225,33 @@ def test_a_refused_login_says_so_and_is_tried_again(tmp_path: Path, protocol: st
         assert broker.log.read_text().count("not authorised") >= 2
 
 
-def certificates(folder: Path) -> str:
-    """Make a CA, a server's and a client's certificate; return Mosquitto's settings."""
+EC = "ec_paramgen_curve:prime256v1"  # quick to make
+
+
+@functools.cache
+def made_certificates() -> Path:
+    """Make a CA, a server's and a client's certificate, once: keys take their time."""
+    folder = Path(tempfile.mkdtemp(prefix="depot-certificates-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
 
     (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
     for name in ("ca", "other"):
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", EC, "-nodes", "-days", "2",
+                "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
     for name in ("server", "depot"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+        openssl("req", "-newkey", "ec", "-pkeyopt", EC, "-nodes", "-subj", f"/CN={name}",
                 "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
                 "-days", "2", "-extfile", "san", "-out", f"{name}.pem")  # fmt: skip
+    return folder
+
+
+def certificates(folder: Path) -> str:
+    """Put a CA, a server's and a client's certificate there; return Mosquitto's settings."""
+    shutil.copytree(made_certificates(), folder, dirs_exist_ok=True)
     return (
         f"cafile {folder}/ca.pem\ncertfile {folder}/server.pem\nkeyfile {folder}/server.key\n"
         "require_certificate true\nuse_identity_as_username true\ntls_version tlsv1.2\n"

@@ -63,6 +63,16 @@ def test_the_examples_are_there() -> None:
     assert len(EVENTS) == 27
 
 
+OTHERS = sorted(set(EXAMPLES.glob("ug_*")) - set(EVENTS))
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda p: p.name)
+def test_what_is_no_event_is_refused_by_name(path: Path) -> None:
+    """Programs, reports, vens and resources of the User Guide, on a topic of events."""
+    with pytest.raises(BadMessage, match=r"^u/events: (\$|programID|objectType|id): expected "):
+        read(path.read_bytes(), "u/events", T0)
+
+
 def test_a_whole_event() -> None:
     found = said(
         event(
@@ -227,6 +237,8 @@ REFUSED = [
     (b'{"programID": "p", "id": "e", "priority": true}', "priority"),
     (b'{"programID": "p", "id": "e", "targets": "all"}', "targets"),
     (b'{"programID": "p", "id": "e", "targets": [3]}', "targets"),
+    (b'{"programID": "p", "id": "e", "targets": [[]]}', "targets"),
+    (b'{"programID": "p", "id": "e", "targets": [{"type": "VEN_NAME", "values": []}]}', "targets"),
     (b'{"programID": "p", "id": "e", "intervals": {}}', "intervals"),
     (b'{"programID": "p", "id": "e", "intervals": [3]}', "intervals[0]"),
     (

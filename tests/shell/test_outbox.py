@@ -242,6 +242,24 @@ def test_a_refused_port_holds_its_own_topic_only(monkeypatch: pytest.MonkeyPatch
     run(story())
 
 
+def test_a_new_line_is_used_at_once_where_an_acknowledgement_is_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "CONFIRM_S", 60.0)
+
+    async def story() -> None:
+        shelf, line = Shelf(3), Line()
+        async with draining(shelf, line, confirmed=True) as box:
+            await until(lambda: len(line.heard) == 3)
+            box.reconnected()
+            await until(lambda: len(line.heard) == 6)
+            assert line.keys[3:] == ["key-1", "key-2", "key-3"]
+            box.acknowledged(b'{"up_to": 3}')
+            await until(lambda: shelf.done == [1, 2, 3])
+
+    run(story())
+
+
 def test_what_the_application_asks_for_again_is_sent_again() -> None:
     async def story() -> None:
         shelf, line, gone = Shelf(20), Line(), []

@@ -1,0 +1,145 @@
+"""From a planner's solution to what each vehicle is to get, slot by slot; and a look at it at a moment.
+
+    day_plan(drawn, from_wall_ms, plan) -> DayPlan     in the planner's thread
+    step(day_plan, row, wall_ms) -> Step               every tick
+    made(site, prospect, steps) -> DayPlan              all at once, where nobody waits: simulations, tests
+
+What is planned passes through the exact balancer: a plan is a wish, never a limit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.core import plan as planner
+from edge.core.prospect import Drawn, draw
+from edge.model.dayplan import DayPlan, Prospect, Row, Stayer, Stretch
+from edge.model.planning import Plan, PlanCharger, Problem
+from edge.model.records import PlannedStep
+from edge.model.site import Site
+from edge.model.units import SECOND_MS
+
+# Setpoints are in tenths of an ampere (core/turns.py).  Single precision leaves a hair below a round figure.
+STEP_MA = 100
+HAIR_MA = 5
+
+# So many changes that come next are shown.
+SHOWN = 3
+
+# Prices closer than this are the same price.
+SAME_PRICE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the plan has for a vehicle now.
+
+    current_ma: 0 for nothing.  until_wall_ms: when that changes, None if nothing more comes.
+    left_wh: what the plan still gives it.  ahead: it may take more now.  unmet_wh: what it will not get.
+    """
+
+    current_ma: int
+    until_wall_ms: int | None
+    left_wh: int
+    ahead: bool
+    unmet_wh: int
+
+
+def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> DayPlan:
+    """Return the plan as the core keeps it: the vehicles that are there, their stretches of one current."""
+    rows: list[Row] = []
+    expected = 0
+    unmet_wh = 0
+    unmet_cost = 0.0
+    for stayer, charger in zip(drawn.stayers, drawn.problem.chargers, strict=True):
+        unmet_cost += plan.unmet_wh[charger.id] / 1000 * charger.unmet_per_kwh
+        short_wh = max(0, stayer.need_wh - round(plan.energy_wh[charger.id]))
+        short_wh = 0 if short_wh * 1000 <= stayer.need_wh else short_wh  # a thousandth is the solver's hair
+        if not stayer.present:
+            expected += 1
+            continue
+        unmet_wh += short_wh
+        stretches = _stretches(stayer, charger, drawn.problem, plan.amps[charger.id])
+        rows.append(Row(stayer.charger, stayer.ready_by_wall_ms, stayer.need_wh, short_wh, stretches))
+    return DayPlan(
+        from_wall_ms=from_wall_ms,
+        slot_ms=drawn.problem.slot_s * SECOND_MS,
+        slots=drawn.problem.slots,
+        rows=tuple(rows),
+        expected=expected,
+        cost_micro=round((plan.objective - unmet_cost) * 1e6),
+        gap_ppm=round(min(plan.gap, 1000.0) * 1e6),
+        peak_w=round(plan.peak_kw * 1000),
+        unmet_wh=unmet_wh,
+        solve_ms=solve_ms,
+    )
+
+
+def made(site: Site, prospect: Prospect, steps: int = 100) -> DayPlan:
+    """Return the plan for an prospect, after so many steps of the solver at most: the same everywhere."""
+    drawn = draw(site, prospect)
+    chunks = iter(range(steps))
+    solution = planner.solve(drawn.problem, lambda: next(chunks, None) is None)
+    return day_plan(drawn, prospect.wall_ms, solution)
+
+
+def _stretches(
+    stayer: Stayer, charger: PlanCharger, problem: Problem, amps: Sequence[float]
+) -> tuple[Stretch, ...]:
+    """Return the slots up to the last in which it charges, in order of time."""
+    found: list[Stretch] = []
+    left_wh, cheapest_later = 0.0, float("inf")
+    for slot in range(charger.to_slot - 1, charger.from_slot - 1, -1):
+        current_ma = _upwards(amps[slot] * 1000, stayer)
+        if not current_ma and not found:
+            continue
+        left_wh += amps[slot] * charger.w_per_a * problem.slot_s / 3600
+        price = problem.price_per_kwh[slot]
+        ahead = bool(current_ma) and problem.demand is None and price <= cheapest_later + SAME_PRICE
+        cheapest_later = min(cheapest_later, price) if current_ma else cheapest_later
+        after = found[-1] if found else None
+        same = after is not None and (after.from_slot, after.current_ma, after.ahead) == (
+            slot + 1, current_ma, ahead,
+        )  # fmt: skip
+        end = found.pop().to_slot if same else slot + 1
+        found.append(Stretch(slot, end, current_ma, round(left_wh), ahead))
+    return tuple(reversed(found))
+
+
+def _upwards(current_ma: float, stayer: Stayer) -> int:
+    """Return a current in whole steps, up: an ask that is a hair too low would fall behind the plan."""
+    if current_ma < stayer.min_ma / 2:
+        return 0
+    steps = -(-(round(current_ma) - HAIR_MA) // STEP_MA)
+    return min(stayer.max_ma, max(stayer.min_ma, steps * STEP_MA))
+
+
+def step(plan: DayPlan, row: Row, wall_ms: int) -> Step | None:
+    """Return what a plan has for a vehicle at a time; None before its first slot and after its last."""
+    slot, into_ms = divmod(wall_ms - plan.from_wall_ms, plan.slot_ms)
+    if not 0 <= slot < plan.slots:
+        return None
+
+    def at(boundary: int) -> int:
+        return plan.from_wall_ms + boundary * plan.slot_ms
+
+    for n, stretch in enumerate(row.stretches):
+        if stretch.to_slot <= slot:
+            continue
+        after_wh = row.stretches[n + 1].left_wh if n + 1 < len(row.stretches) else 0
+        whole_ms = (stretch.to_slot - stretch.from_slot) * plan.slot_ms
+        passed_ms = (slot - stretch.from_slot) * plan.slot_ms + into_ms
+        left_wh = stretch.left_wh - (stretch.left_wh - after_wh) * passed_ms // whole_ms
+        return Step(stretch.current_ma, at(stretch.to_slot), left_wh, stretch.ahead, row.unmet_wh)
+    return Step(0, None, 0, False, row.unmet_wh)
+
+
+def changes(plan: DayPlan, wall_ms: int) -> tuple[int, tuple[PlannedStep, ...]]:
+    """Return the next changes of current that are planned after wall_ms, and until when they are that."""
+    found = []
+    for row in plan.rows:
+        found += [(s.from_slot, row.charger, s.current_ma) for s in row.stretches]
+        found += [(s.to_slot, row.charger, 0) for s in row.stretches[-1:]]
+    steps = sorted((plan.from_wall_ms + slot * plan.slot_ms, charger, ma) for slot, charger, ma in found)
+    to_come = tuple(PlannedStep(*each) for each in steps if each[0] > wall_ms)[:SHOWN]
+    end_ms = plan.from_wall_ms + plan.slots * plan.slot_ms
+    return (to_come[0].wall_ms if to_come else end_ms), to_come

@@ -1,0 +1,147 @@
+"""What a node will take that is not charging: the same weekday and recent days, with a margin.
+
+Rule 1: a forecast is the mean of what that quarter of an hour was on the same weekday and on recent days,
+        and the mean error of earlier forecasts on top of it.
+Rule 2: what is different now fades over two hours.
+Rule 3: nobody is believed above the installer's highest plausible load, nor is a node without history
+        forecast: it goes on as it is.
+
+    fold(others, tick)      each tick
+    profiles()              what a plan is to know; frozen, so that a thread may read it
+    ahead(profile, ...)     one node's forecast, slot by slot
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from edge.core.grid import Other
+from edge.core.windows import quarter_of_week
+from edge.model.dayplan import Four, Profile
+from edge.model.flow import Tick
+from edge.model.site import Site
+from edge.model.units import HOUR_MS, MINUTE_MS
+
+QUARTER_MS = 15 * MINUTE_MS
+QUARTERS_OF_DAY = 96
+
+# A new day counts so much against the days before it; a new error so much against the errors before.
+NEW_DAY = (1, 3)
+NEW_ERROR = (1, 20)
+
+FADES_MS = 2 * HOUR_MS
+
+
+class BaseLoad:
+    """Learns the load of every metered node that is not charging."""
+
+    def __init__(self, site: Site) -> None:
+        self._timezone = site.timezone
+        self._profiles = {node.id: Profile() for node in site.nodes if node.meter}
+        self._sums: dict[str, list[int]] = {node: [0, 0, 0, 0, 0] for node in self._profiles}
+        self._quarter = -1  # since 1970
+        self._whole = False  # the quarter was seen from its beginning
+        self.errors = 0  # forecasts that were measured, of all nodes together
+
+    def fold(self, others: Mapping[str, Other], tick: Tick) -> None:
+        """Take in what flows now and is not charging."""
+        if not tick.wall_trusted:
+            return
+        quarter = tick.wall_ms // QUARTER_MS
+        if quarter != self._quarter:
+            if quarter == self._quarter + 1 and self._whole:
+                self._close()
+            self._whole = quarter == self._quarter + 1
+            self._quarter = quarter
+            self._sums = {node: [0, 0, 0, 0, 0] for node in self._profiles}
+        for node, sums in self._sums.items():
+            other = others[node]
+            if other.known:
+                for n, value in enumerate((*other.now_ma, other.now_w, 1)):
+                    sums[n] += value
+
+    def _close(self) -> None:
+        """Put the quarter that has ended into the profiles."""
+        week_at = quarter_of_week(self._quarter * QUARTER_MS, self._timezone)
+        day_at = week_at % QUARTERS_OF_DAY
+        for node, (l1, l2, l3, watts, count) in self._sums.items():
+            if not count:
+                continue
+            was = self._profiles[node]
+            mean: Four = (l1 // count, l2 // count, l3 // count, watts // count)
+            said = _usual(was, week_at)
+            error = was.error
+            if said is not None:
+                off = [abs(m - s) for m, s in zip(mean, said, strict=True)]
+                error = _blend(error, (off[0], off[1], off[2], off[3]), NEW_ERROR)
+                self.errors += 1
+            day, week = list(was.day), list(was.week)
+            day[day_at] = _blend(day[day_at], mean, NEW_DAY)
+            week[week_at] = _blend(week[week_at], mean, NEW_DAY)
+            self._profiles[node] = Profile(None, tuple(day), tuple(week), error)
+
+    def profiles(self, others: Mapping[str, Other]) -> dict[str, Profile]:
+        """Return what is known of every metered node, with what flows now."""
+        return {
+            node: msgspec.structs.replace(profile, now=_now(others[node]))
+            for node, profile in self._profiles.items()
+        }
+
+    def learned(self) -> bool:
+        """Say whether there is a whole day of history."""
+        return all(None not in profile.day for profile in self._profiles.values())
+
+
+def _now(other: Other) -> Four | None:
+    return (*other.now_ma, other.now_w) if other.known else None
+
+
+def _blend(old: Four | None, new: Four, share: tuple[int, int]) -> Four:
+    if old is None:
+        return new
+    over, under = share
+    a, b, c, d = (o + (n - o) * over // under for o, n in zip(old, new, strict=True))
+    return (a, b, c, d)
+
+
+def _usual(profile: Profile, week_at: int) -> Four | None:
+    """Return what that quarter of the week usually is; None where there is no history."""
+    known = [v for v in (profile.week[week_at], profile.day[week_at % QUARTERS_OF_DAY]) if v is not None]
+    if not known:
+        return None
+    a, b, c, d = (sum(column) // len(known) for column in zip(*known, strict=True))
+    return (a, b, c, d)
+
+
+def quarters(wall_ms: int, slot_ms: int, slots: int, timezone: str) -> list[int]:
+    """Return the quarter of the local week now, and then those of the middles of the slots from now on."""
+    moments = [wall_ms, *(wall_ms + slot * slot_ms + slot_ms // 2 for slot in range(slots))]
+    return [quarter_of_week(moment, timezone) for moment in moments]
+
+
+def ahead(profile: Profile, most: Four, slot_ms: int, quarters_: Sequence[int]) -> list[Four]:
+    """Return a node's forecast for every slot from now on.
+
+    most: the highest plausible load, which counts where nothing is known.  quarters_: of quarters().
+    """
+    usual_now = _usual(profile, quarters_[0])
+    found: list[Four] = []
+    for slot, quarter in enumerate(quarters_[1:]):
+        into_ms = slot * slot_ms
+        usual = _usual(profile, quarter)
+        if usual is None:
+            found.append(_at_most(profile.now or most, most))
+            continue
+        values = []
+        for n in range(4):
+            more = 0
+            if profile.now is not None and usual_now is not None and into_ms < FADES_MS:
+                more = (profile.now[n] - usual_now[n]) * (FADES_MS - into_ms) // FADES_MS
+            values.append(max(0, usual[n] + more + profile.error[n]))
+        found.append(_at_most((values[0], values[1], values[2], values[3]), most))
+    return found
+
+
+def _at_most(four: Four, most: Four) -> Four:
+    a, b, c, d = (min(v, m) for v, m in zip(four, most, strict=True))
+    return (a, b, c, d)

@@ -1,0 +1,254 @@
+"""From what the core knows to a problem for the planner.  Pure, and slow enough to belong into a thread.
+
+    draw(site, prospect) -> Drawn        a problem of the format in docs/formats/plan.md, up to two days
+
+Slot 0 begins when the prospect was made, so that the first slot is a whole one; plans are made anew every
+five minutes of the clock, which every price and nearly every event begins on.
+
+Rule 1: a price counts with its share of a slot; a limit counts for the whole of a slot that it touches.
+Rule 2: watts become amperes in the balancer at the highest plausible voltage; the plan leaves the same.
+Rule 3: no price, and no charge on the peak, makes a vehicle go without what it needs: that costs more.
+Rule 4: who is to come within a day by its window is planned for as well, for its peak and its room.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from edge.core import forecast
+from edge.core.grid import highest_voltage_mv
+from edge.core.windows import stays
+from edge.model.dayplan import LONG_SLOT_MS, SLOT_MS, SLOTS_MAX, Ceiling, Four, Prospect, Stayer
+from edge.model.planning import MAX_CHARGERS, Demand, LimitMa, PlanCharger, PlanNode, Problem
+from edge.model.records import DemandNow
+from edge.model.site import Node, Site
+from edge.model.units import DAY_MS, HIGHEST_VOLTAGE_PER_NOMINAL, HOUR_MS, MINUTE_MS, PHASES, SECOND_MS
+
+# What is planned for is a fiftieth more than is needed: vehicles stay a little below their setpoints.
+RESERVE = (51, 50)
+
+# A kWh costs this much of the dearest price more for every hour that it comes later: among equals, earlier.
+EARLINESS = 1e-3
+
+# Classes of priority weigh 1, 2, 4 … up to this against each other where not all needs can be met.
+WEIGHT_MAX = 64
+
+# A tenth of a percent of the cost: forecasts are off by more.
+GAP = 0.001
+
+# A plan aims at being ready this much before the departure.
+SPARE_MS = 3 * MINUTE_MS
+
+# No depot takes as much: a slot in which demand does not count cannot be the highest.
+UNCOUNTED_W = 50e6
+
+# Who is late is still expected for so long, and not before half an hour has passed.
+EXPECTED_FOR_MS = 2 * HOUR_MS
+EXPECTED_IN_MS = 30 * MINUTE_MS
+
+T = TypeVar("T")
+
+
+class Drawn(NamedTuple):
+    """A problem, and the vehicle of each of its chargers."""
+
+    problem: Problem
+    stayers: tuple[Stayer, ...]
+
+
+class _Time(NamedTuple):
+    """What is the same for all nodes: the prospect, its slots, their quarters of the week, the paths up."""
+
+    prospect: Prospect
+    slot_ms: int
+    slots: int
+    quarters: list[int]
+    paths: dict[str, tuple[str, ...]]
+
+
+def draw(site: Site, prospect: Prospect) -> Drawn:
+    """Return the problem of an prospect; one without chargers where nobody needs anything."""
+    stayers = _planned(site, prospect)
+    last_ms = max((s.ready_by_wall_ms for s in stayers), default=prospect.wall_ms)
+    ahead_ms = last_ms - prospect.wall_ms
+    slot_ms = SLOT_MS if ahead_ms <= SLOTS_MAX * SLOT_MS else LONG_SLOT_MS
+    slots = min(SLOTS_MAX, max(1, -(-ahead_ms // slot_ms)))
+    quarters = forecast.quarters(prospect.wall_ms, slot_ms, slots, site.timezone)
+    time = _Time(prospect, slot_ms, slots, quarters, {n.id: site.path(n.id) for n in site.nodes})
+    loads = {node.id: _other_load(site, node, time) for node in site.nodes}
+    prices = slot_prices(prospect, slot_ms, slots)
+    dearest = max(abs(p) for p in prices)
+    unmet, weights = _unmet_per_kwh(prospect, slot_ms, dearest), _weights(stayers)
+    charge = _dearest(prospect)
+    node_of = {c.id: c.node for c in site.chargers}
+    problem = Problem(
+        slot_s=slot_ms // SECOND_MS,
+        slots=slots,
+        price_per_kwh=prices,
+        nodes=tuple(_node(node, time, loads[node.id]) for node in site.nodes),
+        chargers=tuple(_charger(s, node_of[s.charger], time, unmet * weights[s.priority]) for s in stayers),
+        demand=Demand(charge.per_kw_micro / 1e6, charge.already_w / 1000) if charge else None,
+        base_w=_base_w(charge, time, loads[site.nodes[0].id]) if charge else None,
+        earliness_per_kwh_h=EARLINESS * (dearest or 1.0),
+        lawful=True,
+        gap=GAP,
+    )
+    return Drawn(problem, tuple(stayers))
+
+
+def slot_prices(prospect: Prospect, slot_ms: int, slots: int) -> tuple[float, ...]:
+    """Return the mean price of every slot, per kWh.  Time without a price counts as the dearest one.
+
+    Prices are in order of time and do not overlap.
+    """
+    dearest = max((p.price_micro for p in prospect.prices), default=0)
+    found = []
+    for slot in range(slots):
+        begin = prospect.wall_ms + slot * slot_ms
+        end = begin + slot_ms
+        without_ms, sum_micro = slot_ms, 0
+        for price in prospect.prices:
+            within_ms = min(price.to_wall_ms, end) - max(price.from_wall_ms, begin)
+            if within_ms > 0:
+                without_ms -= within_ms
+                sum_micro += within_ms * price.price_micro
+        found.append((sum_micro + without_ms * dearest) / slot_ms / 1e6)
+    return tuple(found)
+
+
+def _planned(site: Site, prospect: Prospect) -> list[Stayer]:
+    """Return the vehicles that are planned: those that need something and have a time to get it in."""
+    now_ms = prospect.wall_ms
+    there = [s for s in prospect.stayers if s.ready_by_wall_ms > now_ms]
+    found = [s for s in [*there, *_expected(site, prospect)] if s.need_wh > 0 and s.max_ma >= s.min_ma]
+    return found[:MAX_CHARGERS]
+
+
+def _expected(site: Site, prospect: Prospect) -> list[Stayer]:
+    """Return who is to come within a day, by the windows, in order of time."""
+    now_ms = prospect.wall_ms
+    chargers = {c.id: c for c in site.chargers}
+    busy = {s.charger: s.ready_by_wall_ms for s in prospect.stayers}
+    found: list[Stayer] = []
+    for window in prospect.windows:
+        charger = chargers.get(window.charger)
+        if charger is None:
+            continue
+        for stay in stays(window, now_ms - EXPECTED_FOR_MS, now_ms + DAY_MS, site.timezone):
+            begin = max(stay.from_wall_ms, now_ms + EXPECTED_IN_MS)
+            if begin < busy.get(charger.id, 0) or begin >= stay.ready_by_wall_ms:
+                continue
+            takes_w = charger.max_ma * len(charger.phases) * site.voltage_v // 1000
+            found.append(
+                Stayer(
+                    charger.id,
+                    begin,
+                    stay.ready_by_wall_ms,
+                    window.need_wh,
+                    charger.min_ma,
+                    charger.max_ma,
+                    takes_w,
+                    charger.phases,
+                    window.priority,
+                    present=False,
+                )
+            )
+    return sorted(found, key=lambda s: s.from_wall_ms)
+
+
+def _other_load(site: Site, node: Node, time: _Time) -> list[Four]:
+    """Return what is not planned at a node in every slot: other load, and vehicles without a window."""
+    most_ma, prospect = node.other_max_ma, time.prospect
+    most: Four = (*most_ma, sum(most_ma) * highest_voltage_mv(site) // 1_000_000)
+    profile = prospect.other.get(node.id)
+    load = (
+        [most] * time.slots if profile is None else forecast.ahead(profile, most, time.slot_ms, time.quarters)
+    )
+    for draw_ in prospect.draws:
+        if node.id not in time.paths[draw_.node]:
+            continue
+        a, b, c = (draw_.current_ma if p in draw_.phases else 0 for p in PHASES)
+        watts = (a + b + c) * site.voltage_v // 1000
+        for slot in range(min(time.slots, -(-(draw_.until_wall_ms - prospect.wall_ms) // time.slot_ms))):
+            l1, l2, l3, w = load[slot]
+            load[slot] = (l1 + a, l2 + b, l3 + c, w + watts)
+    return load
+
+
+def _node(node: Node, time: _Time, load: list[Four]) -> PlanNode:
+    ceilings = [c for c in time.prospect.ceilings if c.node == node.id]
+    limit_ma: list[LimitMa] = []
+    limit_w: list[int | None] = []
+    over, under = HIGHEST_VOLTAGE_PER_NOMINAL
+    for slot, (l1, l2, l3, watts) in enumerate(load):
+        begin = time.prospect.wall_ms + slot * time.slot_ms
+        holding = [c for c in ceilings if _holds(c, begin, begin + time.slot_ms)]
+        caps_ma = [c.limit_ma for c in holding if c.limit_ma is not None]
+        m1, m2, m3 = (min([m, *caps_ma]) for m in node.limit_ma)
+        limit_ma.append((m1 - l1, m2 - l2, m3 - l3))
+        caps_w = [c.limit_w if c.charging else c.limit_w - watts for c in holding if c.limit_w is not None]
+        if node.limit_w is not None:
+            caps_w.append(node.limit_w - watts)
+        limit_w.append(min(caps_w) * under // over if caps_w else None)
+    return PlanNode(node.id, node.parent, _short(limit_ma), _short(limit_w))
+
+
+def _holds(ceiling: Ceiling, begin_ms: int, end_ms: int) -> bool:
+    return ceiling.from_wall_ms < end_ms and (ceiling.to_wall_ms is None or ceiling.to_wall_ms > begin_ms)
+
+
+def _short(values: Sequence[T]) -> tuple[T, ...]:
+    """Return one entry where it holds for every slot."""
+    return tuple(values[:1]) if all(v == values[0] for v in values) else tuple(values)
+
+
+def _charger(s: Stayer, node: str, time: _Time, unmet_per_kwh: float) -> PlanCharger:
+    now_ms = time.prospect.wall_ms
+    from_slot = min(time.slots, max(0, -(-(s.from_wall_ms - now_ms) // time.slot_ms)))
+    to_slot = min(time.slots, max((s.ready_by_wall_ms - SPARE_MS - now_ms) // time.slot_ms, from_slot + 1))
+    over, under = RESERVE
+    w_per_a = s.takes_w * 1000 / s.max_ma
+    least_wh = s.min_ma * w_per_a / 1000 * time.slot_ms / HOUR_MS  # nothing lawful gives it less in a slot
+    return PlanCharger(
+        id=s.charger if s.present else f"{s.charger}@{s.from_wall_ms}",
+        node=node,
+        phases=tuple(sorted(p + 1 for p in s.phases)),
+        w_per_a=w_per_a,
+        min_ma=s.min_ma,
+        max_ma=s.max_ma,
+        from_slot=from_slot,
+        to_slot=to_slot,
+        energy_wh=max(s.need_wh * over / under, least_wh),
+        unmet_per_kwh=unmet_per_kwh,
+    )
+
+
+def _dearest(prospect: Prospect) -> DemandNow | None:
+    """Return the charge on the demand that holds now: the dearest, for the planner takes one."""
+    now_ms = prospect.wall_ms
+    holding = [d for d in prospect.demand if d.from_wall_ms <= now_ms < d.to_wall_ms and d.per_kw_micro > 0]
+    return max(holding, key=lambda d: d.per_kw_micro, default=None)
+
+
+def _base_w(charge: DemandNow, time: _Time, load: list[Four]) -> tuple[float, ...]:
+    """Return what flows besides charging, in slots in which demand does not count far below any peak."""
+    found = []
+    for slot, four in enumerate(load):
+        begin = time.prospect.wall_ms + slot * time.slot_ms
+        counts = any(a < begin + time.slot_ms and b > begin for a, b in charge.open_wall_ms)
+        found.append(float(four[3]) if counts else -UNCOUNTED_W)
+    return tuple(found)
+
+
+def _unmet_per_kwh(prospect: Prospect, slot_ms: int, dearest: float) -> float:
+    """Return a price that no energy and no peak reaches: a kWh in one slot of 5 min raises it by 12 kW."""
+    unmet = 2 * dearest + 1
+    charge = _dearest(prospect)
+    if charge is not None:
+        unmet += 2 * charge.per_kw_micro / 1e6 * HOUR_MS / slot_ms
+    return unmet
+
+
+def _weights(stayers: list[Stayer]) -> dict[int, int]:
+    """Return what each stated priority weighs where not all needs can be met; lower is served first."""
+    classes = sorted({s.priority for s in stayers}, reverse=True)
+    return {priority: min(WEIGHT_MAX, 2**n) for n, priority in enumerate(classes)}
