@@ -10,6 +10,7 @@ from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
 from edge.shell.statedir import STORE
 from edge.shell.store import Store
 from edge.shell.storefile import StoreTrouble
+from edge.shell.storelookups import Lookups
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ def store_of(args: argparse.Namespace) -> Iterator[Store]:
         raise CallError(f"{args.command}: {error}") from None
 
 
-def timezone(args: argparse.Namespace, store: Store) -> str:
+def timezone(args: argparse.Namespace, store: Lookups) -> str:
     """Return the time zone by whose clock months end: of the site file, else of the store."""
     if args.site is not None:
         return load(args.site).timezone

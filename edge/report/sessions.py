@@ -32,6 +32,9 @@ class SessionLine(msgspec.Struct, frozen=True):
     end_reason: str
     error: str
     vehicle: str
+    driver: str
+    failed_starts: int
+    stop: str
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -80,4 +83,7 @@ def _line(row: Session) -> SessionLine:
         end_reason=row.end_reason,
         error=row.error,
         vehicle=row.vehicle,
+        driver=row.driver,
+        failed_starts=row.failed_starts,
+        stop=row.stop,
     )

@@ -30,6 +30,7 @@ DIGITS = 16
 
 # The quantities that name somebody, and what their pseudonyms begin with.
 NAMES = {"vehicle_id": "v-", "tag": "d-"}
+PREFIXES = {**NAMES, "site": "s-"}
 
 
 class Pseudonyms:
@@ -48,7 +49,7 @@ class Pseudonyms:
         if not name or not self._key:
             return ""
         digest = hmac.new(self._key, f"{kind}:{name}".encode(), hashlib.sha256).hexdigest()
-        return NAMES[kind] + digest[:DIGITS]
+        return PREFIXES[kind] + digest[:DIGITS]
 
     def hiding(self, say: Callable[[AnyEvent], None]) -> Callable[[AnyEvent], None]:
         """Return `say`, with every name in a reading replaced before it is said."""

@@ -7,7 +7,8 @@
     /api/why/{charger}      why a charger gets what it gets, now or at a time
     /api/windows, /events   charge windows; the utility's events
     /api/stream             server-sent events: what changed on the page
-    /schema/openapi.json    all of it, as OpenAPI 3.1
+    /metrics                the depot now, as OpenMetrics
+    /schema/openapi.json    all of the API, as OpenAPI 3.1
 
 Nothing here writes, so nothing here asks who is there; who may reach it is a matter of the address it is
 served at (127.0.0.1 unless told otherwise).
@@ -43,6 +44,7 @@ from edge.shell.answers import (
 from edge.shell.desk import Desk
 from edge.web.day import day
 from edge.web.live import Live
+from edge.web.metrics import CONTENT_TYPE, metrics
 from edge.web.page import page, starting
 
 log = logging.getLogger(__name__)
@@ -157,6 +159,12 @@ def app(desk: Desk) -> Litestar:
         """The utility's events."""
         return desk.events()
 
+    ports = {charger.id: charger.port or charger.id for charger in desk.site.chargers}
+
+    @get("/metrics", media_type=MediaType.TEXT, include_in_schema=False)
+    async def open_metrics() -> Response[bytes]:
+        return Response(metrics(desk.status(), ports).encode(), media_type=CONTENT_TYPE)
+
     @get("/api/stream", operation_id="stream", tags=["page"], media_type="text/event-stream")
     async def stream() -> Stream:
         """What changes on the page, as server-sent events, once a second."""
@@ -167,7 +175,7 @@ def app(desk: Desk) -> Litestar:
         return Stream(messages, media_type="text/event-stream", headers=headers)
 
     return Litestar(
-        [index, day_picture, static, status, why, windows, events, stream],
+        [index, day_picture, static, status, why, windows, events, open_metrics, stream],
         openapi_config=OpenAPIConfig(
             title="depot-edge, local API",
             version="1",
