@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board fuzz-events mutants prove venv \
-  test-venv lint-board clean
+.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board fuzz-events interop mutants \
+  prove venv test-venv lint-board clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -80,6 +80,15 @@ fuzz-board: test-venv
 fuzz-events: test-venv
 	$(BIN)/python -m tests.fuzz_openadr
 
+# Other people's OpenADR programs, of which one wants Python 3.12.
+INTEROP_PYTHON ?= python3.12
+interop:
+	test -x .venv-interop/bin/python || $(INTEROP_PYTHON) -m venv .venv-interop
+	.venv-interop/bin/pip install --quiet --disable-pip-version-check 'setuptools>=77' 'cffi>=1.15'
+	.venv-interop/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[test]'
+	.venv-interop/bin/python setup.py --quiet build_ext --inplace
+	.venv-interop/bin/pytest tests/interop
+
 lint: test-venv lint-board
 	$(BIN)/ruff check edge drivers native board tests setup.py
 	$(BIN)/ruff format --check edge drivers native board tests setup.py
@@ -97,4 +106,4 @@ typings/.ready: Makefile | $(VENV)/.test-ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) build typings *.egg-info edge/core/_native*.so
+	rm -rf $(VENV) .venv-interop build typings *.egg-info edge/core/_native*.so

@@ -11,12 +11,13 @@ the safe side: it counts on the vehicle's own share of the site, and leaves a te
 A vehicle without a window gets what the installer chose: charge now, or not at all.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 
 from edge.core.dayplan import Step
 from edge.core.windows import Stay, clock
 from edge.model.records import PriceNow
-from edge.model.units import HOUR_MS, IEC_61851_MIN_MA, MINUTE_MS
+from edge.model.units import HOUR_MS, IEC_61851_MIN_MA, MINUTE_MS, SECOND_MS
 
 # Energy is bought for a tenth more than is needed: losses in the cable, pauses, a battery that tapers.
 RESERVE = (11, 10)
@@ -38,6 +39,7 @@ class Vehicle:
     share_w: what it can count on.  session_wh: charged since it came.  urged: why it is not to wait for a
     lower price, "" where nothing says so.  exempt: from the utility's signals.
     takes_w: at max_ma, on the phases that it uses.  step: what the plan has for it now, None without one.
+    starts_after: UTC ms before which it does not begin, drawn at random; 0 for none.
     """
 
     charger: str
@@ -50,6 +52,7 @@ class Vehicle:
     exempt: bool = False
     takes_w: int = 0
     step: Step | None = None
+    starts_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,20 @@ def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, 
         if without_window == "never":
             return _nothing(vehicle, "no charge window")
         why = "no charge window: charges now"
-        return Want(vehicle.charger, vehicle.max_ma, why, 0, None, None, "", exempt=vehicle.exempt)
-    return _with_window(vehicle, vehicle.stay, prices, wall_ms, timezone)
+        now = Want(vehicle.charger, vehicle.max_ma, why, 0, None, None, "", exempt=vehicle.exempt)
+        return _delayed(now, vehicle, wall_ms, timezone)
+    found = _with_window(vehicle, vehicle.stay, prices, wall_ms, timezone)
+    return _delayed(found, vehicle, wall_ms, timezone)
+
+
+def _delayed(want: Want, vehicle: Vehicle, wall_ms: int, timezone: str) -> Want:
+    """Return what a vehicle wants, less what it must still wait for by the draw, if it has the time."""
+    left_ms = vehicle.starts_after - wall_ms
+    hurried = want.laxity_ms is not None and want.laxity_ms <= left_ms
+    if left_ms <= 0 or want.max_ma == 0 or vehicle.urged or hurried:
+        return want
+    because = f"starts at {clock(vehicle.starts_after, timezone)}, after a random delay"
+    return replace(want, max_ma=0, because=because)
 
 
 def _nothing(vehicle: Vehicle, because: str) -> Want:
@@ -191,6 +206,15 @@ def cheaper_from(prices: list[PriceNow], wall_ms: int, until_ms: int, needs_ms: 
         chosen.append(begin)
         covered_ms += end - begin
     return None if covered_ms < needs_ms or wall_ms in chosen else min(chosen)
+
+
+def delay_ms(site: str, charger: str, began_wall_ms: int, most_ms: int) -> int:
+    """Return a delay from 0 to most_ms, to the second: the same for the same start, and spread evenly.
+
+    The core has no chance of its own (I6), so it is drawn from a digest of who starts when.
+    """
+    digest = hashlib.sha256(f"{site}\n{charger}\n{began_wall_ms}".encode()).digest()
+    return int.from_bytes(digest[:8]) % (most_ms // SECOND_MS + 1) * SECOND_MS
 
 
 def kwh(energy_wh: int) -> str:

@@ -141,9 +141,31 @@ class Calendar:
         until = min(now.to_wall_ms, (minute_of(wall_ms) + 1) * MINUTE_MS)
         return overlaid(self._steering, [PriceNow(wall_ms, until, now.price_micro, now.source)])
 
+    def rate_since(self, wall_ms: int, at_most_ms: int) -> int:
+        """Return since when the rate of now holds; what is longer ago than at_most_ms is told as that."""
+        begin = wall_ms - at_most_ms
+        base: list[PriceNow] = []
+        if self._book and self._peaks:
+            base = tariffs.prices(self._book, begin, wall_ms + 1, self._peaks.filled)
+        rates = overlaid(base, dr.prices(self._utility, begin, wall_ms + 1))
+        return max((p.from_wall_ms for p in rates if p.from_wall_ms <= wall_ms), default=begin)
+
     def limits(self, tick: Tick, seen: Seen) -> list[Hold]:
         """Return what the utility's events limit now."""
-        return effects.limits(self._utility, tick, seen)
+        target_w = self._demand_target_w(tick.wall_ms) if tick.wall_trusted else None
+        return effects.limits(self._utility, tick, seen, target_w)
+
+    def _demand_target_w(self, wall_ms: int) -> int | None:
+        """Return the import above which demand costs more than it does already; None where nothing says so.
+
+        What was reached in the period before is a target as well: a month begins with nothing reached.
+        """
+        open_now = [
+            max(each.already_w, each.before_w or 0)
+            for each in self.demand(wall_ms)
+            if each.per_kw_micro > 0 and any(begin <= wall_ms < end for begin, end in each.open_wall_ms)
+        ]
+        return min((target for target in open_now if target), default=None)
 
     def urged(self, tick: Tick, seen: Seen, vehicles: dict[str, Vehicle]) -> dict[str, str]:
         """Return the chargers whose vehicles do not wait for a lower price, each with the reason."""

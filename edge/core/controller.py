@@ -17,16 +17,20 @@ from edge.core.demand_state import Seen
 from edge.core.diary import Diary
 from edge.core.forecast import BaseLoad
 from edge.core.grid import Other, OtherLoad, highest_voltage_mv
+from edge.core.gridlimits import GridLimits
 from edge.core.limits import Cap
 from edge.core.load import Load, SiteNow
 from edge.core.loadbook import LoadBook
 from edge.core.planner import Planner, known
 from edge.core.state import State
 from edge.core.turns import Turns
+from edge.core.windows import Stay
 from edge.model.flow import (
     AnyCommand,
     AnyEvent,
     Audit,
+    GridReset,
+    GridSignal,
     Identified,
     Keep,
     Link,
@@ -65,6 +69,7 @@ class Controller:
         self._base_load = BaseLoad(site)
         self._planner = Planner(site)
         self._taken = {c.id: takes.Taken() for c in site.chargers}
+        self._grid = GridLimits(site)
         self._load = Load()
         self._loadbook = LoadBook(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
@@ -80,6 +85,7 @@ class Controller:
                 return self._decide(event)
             case Reading():
                 self._state.read(event.device, event.at_ms, event.values)
+                self._grid.read(event.device, event.at_ms, event.values)
                 return [*self._boards.read(event.device, event.at_ms, event.values)]
             case Identified():
                 self._state.identified(event.device, event.identity)
@@ -88,8 +94,7 @@ class Controller:
                 self._state.lost(event.device, event.why)
                 self._boards.lost(event.device, event.why)
             case Written():
-                if event.charger in self._state.chargers:
-                    self._state.chargers[event.charger].written(event.current_ma, event.at_ms)
+                self._state.written(event.charger, event.current_ma, event.at_ms)
             case UtilitySaid() | UtilityTaken() | OptOut():
                 return self._calendar.utility(event)
             case WindowSet() | WindowRemoved():
@@ -98,11 +103,14 @@ class Controller:
                 return self._planner.planned(event)
             case OperatorLimit():
                 return self._operator_limit(event)
+            case GridSignal() | GridReset():
+                return self._grid.said(event)
             case Link():
                 self._calendar.heard(event)
                 return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
             case Restored():
                 self._load.restored(event)
+                self._grid.restored(event)
                 return [*self._calendar.restored(event), *self._diary.restored(event)]
         return []
 
@@ -137,10 +145,10 @@ class Controller:
         root = others[self.site.nodes[0].id]
         commands += self._wish(tick, bays, wants, others)
         commands += self._calendar.step(tick, seen)
+        commands += self._grid.step(tick, others)
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar,
-            self._load.mean_w(),
-            self._planner.now(tick),
+            self._load.mean_w(), self._planner.now(tick), self._grid.now(tick),
         )  # fmt: skip
         commands += self._diary.step(tick, self._state, record, self._boards)
         commands += self._quarter(tick, root)
@@ -194,6 +202,7 @@ class Controller:
                     obeying.is_exempt(charger, stay),
                     takes_w,
                     self._planner.step(charger.id, stay, tick),
+                    self._starts_after(charger, stay, tick),
                 )
             )
         return found
@@ -216,6 +225,18 @@ class Controller:
         facts = known(self.site, self._state, bays, wants, self._taken, self._calendar, operator, tick)
         behind = frozenset(want.charger for want in wants.values() if want.behind)
         return self._planner.wish(tick, facts, others, self._base_load, behind)
+
+    def _starts_after(self, charger: Charger, stay: Stay | None, tick: Tick) -> int:
+        """Return the time before which a vehicle does not take up a new rate; 0 where that is not asked for.
+
+        Source: UK Electric Vehicles (Smart Charge Points) Regulations 2021, regulation 11.
+        """
+        most_ms = self.site.policy.random_delay_ms
+        if not most_ms or not tick.wall_trusted or obeying.is_exempt(charger, stay):
+            return 0
+        began = [self._diary.session_since(charger.id) or 0, stay.from_wall_ms if stay else 0]
+        began.append(self._calendar.rate_since(tick.wall_ms, most_ms))
+        return max(began) + asks.delay_ms(self.site.id, charger.id, max(began), most_ms)
 
     def _vehicles(self) -> dict[str, Vehicle]:
         """Return what a state of charge is told by."""
@@ -276,8 +297,8 @@ class Controller:
         return held
 
     def _caps(self, tick: Tick) -> list[Cap]:
-        """Return the limits that the operator and the boards' inputs have set."""
-        caps = self._boards.caps(tick.at_ms)
+        """Return the limits of the grid operator, of boards, and those that the depot's operator has set."""
+        caps = [*self._grid.caps(tick), *self._boards.caps(tick.at_ms)]
         for said in self._operator.values():
             if said.until_wall_ms is None or tick.wall_ms < said.until_wall_ms:
                 caps.append(

@@ -219,12 +219,15 @@ def _at(state: State, kind: str, wall_ms: int) -> list[tuple[Known, Stretch]]:
 ### Limits, with what is around them
 
 
-def limits(state: State, tick: Tick, seen: Seen) -> list[Hold]:
-    """Return every limit that holds now: of events, of ramps around them, and the installer's fallback."""
+def limits(state: State, tick: Tick, seen: Seen, target_w: int | None = None) -> list[Hold]:
+    """Return every limit that holds now: of events, of ramps around them, and the installer's fallback.
+
+    target_w: the import above which demand would cost more than it does already; None for none.
+    """
     found = holding(state, tick, seen)
     if tick.wall_trusted:
         found += _coming(clock_set(state, tick), tick)
-    return [*found, *_recovering(state, tick), *_fallback(state, tick, found)]
+    return [*found, *_recovering(state, tick, target_w), *_fallback(state, tick, found)]
 
 
 def limit(state: State, tick: Tick) -> SiteLimit | None:
@@ -269,15 +272,20 @@ def _coming(state: State, tick: Tick) -> list[Hold]:
     return found
 
 
-def _recovering(state: State, tick: Tick) -> list[Hold]:
-    """Return the limits with which the load comes back after an event."""
+def _recovering(state: State, tick: Tick, target_w: int | None) -> list[Hold]:
+    """Return the limits with which the load comes back after an event.
+
+    The whole site stays below the rebound's ceiling and the demand's target meanwhile, as far as the event's
+    own limit was below them.
+    """
     response = state.plan.response
     found = []
     for (what, part), recovery in state.recoveries.items():
         full = state.plan.full_w(part) if what == "charging" else state.plan.most_w(part)
         ceiling = full
-        if what == "site" and part == WHOLE and response.rebound_w is not None:
-            ceiling = max(recovery.from_w, min(full, response.rebound_w))
+        if what == "site" and part == WHOLE:
+            ceilings = [w for w in (response.rebound_w, target_w) if w is not None]
+            ceiling = max(recovery.from_w, min([full, *ceilings]))
         since_ms = tick.at_ms - recovery.at_ms - recovery.delay_ms
         if since_ms >= response.ramp_up_ms:
             now_w = ceiling
@@ -294,8 +302,7 @@ def _recovering(state: State, tick: Tick) -> list[Hold]:
 
 def recovered(state: State, at_ms: int) -> bool:
     """Tell whether no recovery has anything left to hold back."""
-    response = state.plan.response
-    longest = response.ramp_up_ms if response.rebound_w is None else max(REBOUND_MS, response.ramp_up_ms)
+    longest = max(REBOUND_MS, state.plan.response.ramp_up_ms)
     return all(at_ms - each.at_ms - each.delay_ms >= longest for each in state.recoveries.values())
 
 

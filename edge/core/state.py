@@ -274,6 +274,11 @@ class State:
             self.chargers[device].online = False
             self.chargers[device].lost_why = why
 
+    def written(self, charger: str, current_ma: int, at_ms: int) -> None:
+        """Note that a charger has accepted a setpoint."""
+        if charger in self.chargers:
+            self.chargers[charger].written(current_ma, at_ms)
+
     def valid_for_ms(self, charger: Charger) -> int:
         """Return how long a charger holds a setpoint without us: as set by the installer, else as read."""
         if charger.valid_for_ms:

@@ -8,7 +8,7 @@ from edge.core.guard import Held, Verdict
 from edge.core.limits import Room
 from edge.core.state import ChargerKnown, State
 from edge.model.flow import Tick
-from edge.model.records import ChargerNow, NodeNow, PlanNow, TickRecord
+from edge.model.records import ChargerNow, GridNow, NodeNow, PlanNow, TickRecord
 from edge.model.site import Charger, Site
 from edge.model.units import PHASE_NAMES, PHASES, Triple, add, amps_text
 
@@ -47,6 +47,7 @@ def record(
     calendar: Calendar,
     quarter_w: int | None = None,
     plan: PlanNow | None = None,
+    grid: list[GridNow] | None = None,
 ) -> TickRecord:
     """Return the record of a tick; call it after the setpoints have been told."""
     granted = {s.charger: s for s in verdict.setpoints}
@@ -68,6 +69,7 @@ def record(
         violations=verdict.violations,
         demand=calendar.demand(tick.wall_ms),
         quarter_w=quarter_w,
+        grid=grid or [],
         fallback=f"meter silent at {', '.join(silent)}: fallback currents" if silent else "",
         plan=plan,
     )

@@ -118,6 +118,26 @@ class Planned(Event, frozen=True):
     why: str = ""
 
 
+class GridSignal(Event, frozen=True):
+    """A heartbeat of the grid operator's box, and what it limits to; None where nothing is limited.
+
+    for_ms: how long that limit holds; None until the next word.
+    """
+
+    limit_id: str
+    limit_w: int | None
+    for_ms: int | None = None
+
+
+class GridReset(Event, frozen=True):
+    """Somebody takes a lockout back.  installer: with the right to do so at any time."""
+
+    wall_ms: int
+    limit_id: str
+    who: str
+    installer: bool = False
+
+
 class Link(Event, frozen=True):
     """The connection to a broker came up or went down."""
 
@@ -154,6 +174,8 @@ AnyEvent = (
     | WindowRemoved
     | OperatorLimit
     | Planned
+    | GridSignal
+    | GridReset
     | Link
     | Restored
 )

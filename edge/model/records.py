@@ -186,6 +186,32 @@ class ChargerSlot(Kept, frozen=True):
     vehicle: str = ""
 
 
+class GridCount(Kept, frozen=True):
+    """The counters of a limit of the grid operator, which a restart must not forget (ENA EREC G100).
+
+    ran_ms: a clock that runs only while we do.  On it: excursions counted since the last reset, when the
+    lockout began (None without one), and when users took one back.
+    """
+
+    id: str
+    wall_ms: int
+    ran_ms: int
+    excursions: str = ""
+    locked_ms: int | None = None
+    resets: str = ""
+
+
+class GridNow(msgspec.Struct, frozen=True):
+    """A limit of the grid operator in this tick.  state: its own word; limit_w: None where it sets none."""
+
+    id: str
+    kind: str
+    node: str
+    state: str
+    limit_w: int | None
+    says: str
+
+
 AnyKept = (
     Session
     | PortInterval
@@ -196,6 +222,7 @@ AnyKept = (
     | ChargeBlock
     | LoadSlot
     | ChargerSlot
+    | GridCount
 )
 
 
@@ -351,6 +378,7 @@ class TickRecord(msgspec.Struct, frozen=True):
     """What one tick saw and decided.
 
     demand: what demand costs and has reached.  quarter_w: the mean of the running quarter of an hour.
+    grid: the grid operator's limits.
     """
 
     at_ms: int
@@ -364,3 +392,4 @@ class TickRecord(msgspec.Struct, frozen=True):
     demand: list[DemandNow] = []
     quarter_w: int | None = None
     plan: PlanNow | None = None
+    grid: list[GridNow] = []

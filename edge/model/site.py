@@ -281,6 +281,32 @@ class Response(msgspec.Struct, frozen=True):
     contingencies: tuple[Contingency, ...] = CONTINGENCIES
 
 
+class GridLimit(msgspec.Struct, frozen=True):
+    """A limit that the grid operator sets by other means than the utility's signals.
+
+    kind: "contact", a limit while a contact says so; "enwg14a", German EnWG section 14a: controllable devices
+    go down to their guaranteed minimum by contact, or to what a heartbeat says; "g100", a British import
+    limit (ENA EREC G100) with its lockout.
+    device, quantity, input: the contact: of the bits in the quantity that the device tells, that one, from
+    1.  active: what the contact is while the limit holds; "open" survives a cut wire.
+    limit_w, limit_ma: at the node.  failsafe_w: of a lost heartbeat; None for the guaranteed minimum.
+    heat_pump_w: heat pumps above 11 kW that count with the chargers.  premises: whose rules of resetting.
+    """
+
+    id: str
+    kind: Literal["contact", "enwg14a", "g100"]
+    node: str
+    device: str = ""
+    quantity: str = "inputs"
+    input: int = 1
+    active: Literal["open", "closed"] = "open"
+    limit_w: int | None = None
+    limit_ma: int | None = None
+    failsafe_w: int | None = None
+    heat_pump_w: int = 0
+    premises: Literal["commercial", "domestic"] = "commercial"
+
+
 class Network(msgspec.Struct, frozen=True):
     """The regional charging network.  root: the topic below which all of our messages stand.
 
@@ -300,6 +326,7 @@ class Policy(msgspec.Struct, frozen=True):
     setpoint_ms: how long a setpoint holds without a newer one (I4).
     raise_hold_ms: a charger is raised at most this often.
     on_off_ms: minimum on and off time of a charger, against short cycling.
+    random_delay_ms: a vehicle starts, or takes up a new rate, so much later at most; 0 is off.
     """
 
     meter_silent_ms: int = 5_000
@@ -307,6 +334,7 @@ class Policy(msgspec.Struct, frozen=True):
     setpoint_ms: int = 10_000
     raise_hold_ms: int = 10_000
     on_off_ms: int = 300_000
+    random_delay_ms: int = 0
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -330,6 +358,7 @@ class Site(msgspec.Struct, frozen=True):
     currency: str = "USD"
     utility: Utility | None = None
     response: Response = Response()
+    grid_limits: tuple[GridLimit, ...] = ()
     network: Network | None = None
     policy: Policy = Policy()
     without_window: Literal["now", "never"] = "now"

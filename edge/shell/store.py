@@ -44,6 +44,7 @@ from edge.model.records import (
     Compliance,
     Decision,
     EventStep,
+    GridCount,
     Kept,
     LoadBlock,
     LoadSlot,
@@ -175,6 +176,7 @@ class Store(OutboxTable):
         this_quarter = wall_ms // QUARTER_MS * QUARTER_MS
         kept: list[Kept] = [*self._rows(Session, "WHERE end_wall_ms IS NULL")]
         kept += self._rows(PortInterval, "WHERE end_wall_ms IS NULL")
+        kept += self._rows(GridCount, "ORDER BY id")
         for event_id in self._events:
             kept += self._rows(EventStep, "WHERE event_id = ? ORDER BY wall_ms", event_id)
             kept += self._rows(Compliance, "WHERE event_id = ? ORDER BY start_wall_ms", event_id)

@@ -21,6 +21,7 @@ from edge.model.records import (
     Compliance,
     Decision,
     EventStep,
+    GridCount,
     Kept,
     LoadBlock,
     LoadSlot,
@@ -62,6 +63,7 @@ KEPT: dict[type[Kept], KeptTable] = {
     ChargeBlock: KeptTable("charge_block", ("start_wall_ms", "session_id")),
     LoadSlot: KeptTable("load_slot", ("start_wall_ms",)),
     ChargerSlot: KeptTable("charger_slot", ("start_wall_ms", "charger")),
+    GridCount: KeptTable("grid_count", ("id",)),
     Exclusion: KeptTable("exclusion", ("id",)),
     UptimeStatement: KeptTable("uptime_statement", ("port", "month", "version")),
 }

@@ -12,10 +12,11 @@ Rule 3: after a failure nobody is asked again for PAUSE_S; brokers and servers r
 Source: OpenADR 3.1.1, Definition, OAuth 2.0 client credential flow; RFC 6749, 4.4 and 5.2.
 """
 
+import base64
 import threading
 import time
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from edge.model.site import Token
 from edge.shell.rest import Answer, BadFiles, Client, Unreachable, secret
@@ -91,9 +92,19 @@ class Tokens:
                 words["scope"] = self._source.scope
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             answer = self._client.ask("POST", url, headers, urlencode(words).encode())
+            if answer.status in (400, 401):  # OpenADR has the secret in the body, RFC 6749 in a header
+                headers["Authorization"] = _basic(words.pop("client_id"), words.pop("client_secret"))
+                second = self._client.ask("POST", url, headers, urlencode(words).encode())
+                answer = second if second.status == 200 else answer
         except (Unreachable, BadFiles) as error:
             raise NoToken(f"no token: {error}") from None
         return _read(answer, url)
+
+
+def _basic(client_id: str, client_secret: str) -> str:
+    """Return the header of RFC 6749, 2.3.1."""
+    words = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+    return f"Basic {base64.b64encode(words.encode()).decode()}"
 
 
 def _read(answer: Answer, url: str) -> tuple[str, float]:

@@ -194,7 +194,14 @@ def test_a_wrong_secret_is_named_and_not_tried_without_pause(tmp_path: Path) -> 
             with pytest.raises(NoToken, match="401 invalid_client: client secret does not match") as refused:
                 found.programs()
             assert "wrong" not in str(refused.value).replace("/wrong", "")
-        assert [path for _, path in server.asked].count("/auth/token") == 1
+        assert [path for _, path in server.asked].count("/auth/token") == 2  # in the body, in a header
+
+
+def test_a_server_that_wants_the_secret_in_a_header_gets_it_there(tmp_path: Path) -> None:
+    with vtn(clients=CLIENTS) as server:
+        server.basic_only = True
+        assert client(server, tmp_path).programs() == []
+        assert server.wrong == []
 
 
 def test_a_token_is_renewed_before_it_runs_out(tmp_path: Path) -> None:
