@@ -42,7 +42,7 @@ def site(tmp_path: Path) -> Site:
     for old, new in zip(drawn, free_ports(len(drawn)), strict=True):
         text = text.replace(f":{old}", f":{new}")
     text = text.replace("/tmp/depot-demo-rs485", str(tmp_path / "rs485"))
-    text = text.replace('tariff = "pge_bev_2_s.json"', "")
+    text = text.replace('tariff = "pge_bev_2_s.toml"', "")
     (tmp_path / "site.toml").write_text(text)
     return load(tmp_path / "site.toml")
 

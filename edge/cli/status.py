@@ -41,6 +41,8 @@ def lines(status: Status) -> Iterator[str]:
     yield f"{status.name}  {status.time}  {words.ago(status.age_ms)} old  {power}"
     if status.price_words:
         yield f"price: {status.price_words}"
+    for demand in status.demand:
+        yield f"demand: {demand.words}"
     for event in status.events:
         yield f"event: {event.words}"
     if status.plan is not None:

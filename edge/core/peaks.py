@@ -2,7 +2,6 @@
 
     peaks = Peaks(book); peaks.fold(quarter) …     in order of time; a bill and the running daemon do the same
     peaks.ahead(wall_ms, until_wall_ms)            what one more kW costs, and above which power
-    one_peak(demand, wall_ms)                      the same as one figure, for a plan that knows one peak
 
 Rule 1: the demand of an interval is its mean power; intervals are aligned to the tariff's own clock.
 Rule 2: each demand price has its own maximum, over its own windows and period (day, month, year).
@@ -12,7 +11,7 @@ Rule 3: an interval of which less than half was measured has no mean.  Of others
 Source: NREL SAM utility rate model and URDB field reference (demand windows, periods, tiers, ratchets).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
@@ -284,21 +283,3 @@ def _tier(price: DemandPrice, power_w: Fraction) -> Tier:
 
 def _up(power_w: Fraction) -> int:
     return -int(-power_w // 1)
-
-
-def one_peak(demand: Iterable[DemandNow], wall_ms: int) -> tuple[int, int] | None:
-    """Return all that one more kW at the highest costs, and above which power.
-
-    For a plan that knows one peak.  Prices whose windows are open for less than half of the time are left
-    out: a plan that took them for prices of any time would keep vehicles from charging outside of them.
-    None where nothing is left.
-    """
-    rate_micro, already_w = 0, 0
-    for price in demand:
-        if not price.from_wall_ms <= wall_ms < price.to_wall_ms:
-            continue
-        open_ms = sum(end - begin for begin, end in price.open_wall_ms)
-        if open_ms * 2 >= price.to_wall_ms - price.from_wall_ms:
-            rate_micro += price.per_kw_micro
-            already_w = max(already_w, price.already_w)
-    return (rate_micro, already_w) if rate_micro else None

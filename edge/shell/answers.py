@@ -134,8 +134,21 @@ class PlanStatus(msgspec.Struct, frozen=True):
     steps: list[str]
 
 
+class DemandStatus(msgspec.Struct, frozen=True):
+    """A demand price in its period.  already_w: reached, or billed in any case; above it a kW costs this."""
+
+    name: str
+    per: str
+    per_kw_micro: int
+    already_w: int
+    words: str
+
+
 class Status(msgspec.Struct, frozen=True):
-    """The depot now.  wall_ms: when this was decided; age_ms: how long ago that is."""
+    """The depot now.  wall_ms: when this was decided; age_ms: how long ago that is.
+
+    demand: the demand prices whose period runs.  quarter_w: the mean of the running quarter of an hour.
+    """
 
     site: str
     name: str
@@ -153,6 +166,8 @@ class Status(msgspec.Struct, frozen=True):
     prices: list[Price]
     events: list[EventStatus]
     plan: PlanStatus | None = None
+    demand: list[DemandStatus] = []
+    quarter_w: int | None = None
 
 
 class Bind(msgspec.Struct, frozen=True):

@@ -2,11 +2,19 @@
 
 from zoneinfo import ZoneInfo
 
-from edge.model.records import ChargerNow, EventNow, NodeNow, PlanNow, TickRecord
+from edge.model.records import ChargerNow, DemandNow, EventNow, NodeNow, PlanNow, TickRecord
 from edge.model.site import Charger, Node, Site
 from edge.model.units import PHASE_NAMES, PHASES
 from edge.shell import words
-from edge.shell.answers import ChargerStatus, EventStatus, NodeStatus, PlanStatus, Price, Status
+from edge.shell.answers import (
+    ChargerStatus,
+    DemandStatus,
+    EventStatus,
+    NodeStatus,
+    PlanStatus,
+    Price,
+    Status,
+)
 from edge.shell.why import ALL_THAT_IT_CAN_USE, FULL_BELOW_MA, held_by, silent_meter
 
 
@@ -39,6 +47,12 @@ class StatusMaker:
             nodes=[self._node(n, short[n.id]) for n in record.nodes if n.id in self._nodes],
             chargers=[self._charger(c, record) for c in record.chargers if c.id in self._chargers],
             prices=[Price(p.from_wall_ms, p.to_wall_ms, p.price_micro, p.source) for p in record.prices],
+            demand=[
+                self._demand(d, record.wall_ms)
+                for d in record.demand
+                if d.from_wall_ms <= record.wall_ms < d.to_wall_ms
+            ],
+            quarter_w=record.quarter_w,
             events=[self.event(e, record.wall_ms, opt_outs) for e in record.events],
             plan=self._plan(record.plan, record.wall_ms) if record.plan else None,
         )
@@ -148,6 +162,15 @@ class StatusMaker:
             reason=_reason(now, drawn, silent_meter(record, self._site, drawn)),
             ready=words.ready(now, self._zone, record.wall_ms),
         )
+
+    def _demand(self, now: DemandNow, wall_ms: int) -> DemandStatus:
+        """Return a demand price as people read it: what is reached, since when, and what more costs."""
+        when = ""
+        if now.already_wall_ms is not None:
+            when = f" ({words.clock(now.already_wall_ms, self._zone, wall_ms)})"
+        price = words.price(now.per_kw_micro, self._site.currency).replace("/kWh", "/kW")
+        text = f"{now.name}: {words.kw(now.already_w)} this {now.per}{when}, above it {price}"
+        return DemandStatus(now.name, now.per, now.per_kw_micro, now.already_w, text)
 
     def _price_words(self, record: TickRecord) -> str:
         """Return the price now and until when; "" where no price is known."""

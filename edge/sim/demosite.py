@@ -76,7 +76,7 @@ def make(folder: Path, passwords: dict[str, str], broker_port: int, protocol: st
     """
     with as_file(files("edge.sim") / "data") as data:
         text = (data / "demo.toml").read_text(encoding="utf-8")
-        shutil.copy(data / "pge_bev_2_s.json", folder)
+        shutil.copy(data / "pge_bev_2_s.toml", folder)
     drawn = sorted(set(re.findall(r'tcp = "127\.0\.0\.1:(\d+)"', text)))
     for old, new in zip(drawn, free_ports(len(drawn)), strict=True):
         text = text.replace(f'tcp = "{LOOPBACK}:{old}"', f'tcp = "{LOOPBACK}:{new}"')

@@ -35,6 +35,7 @@ def fields(status: Status) -> dict[str, str]:
         "power": words.kw(status.power_w) if status.power_w is not None else "unknown",
         "price": status.price_words or "unknown",
         "plan": _plan(status.plan),
+        "demand": _demand(status),
         "counts": counts(status.chargers),
         "alert": alert(status),
         "event": "; ".join(e.words for e in status.events if e.step == "active"),
@@ -50,6 +51,15 @@ def _plan(plan: PlanStatus | None) -> str:
     if plan is None:
         return "nobody to plan for"
     return " · ".join([plan.words, *(f"next {step}" for step in plan.steps[:1])])
+
+
+def _demand(status: Status) -> str:
+    """Return the demand that is paid for: the dearest price's, and where the running quarter stands."""
+    if not status.demand:
+        return "not charged"
+    dearest = max(status.demand, key=lambda d: d.per_kw_micro)
+    now = f", {words.kw(status.quarter_w)} in this quarter-hour" if status.quarter_w is not None else ""
+    return f"{words.kw(dearest.already_w)} this {dearest.per}{now}"
 
 
 def counts(chargers: list[ChargerStatus]) -> str:

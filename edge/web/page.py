@@ -95,6 +95,7 @@ def _header(status: Status, fields: Fields) -> Markup:
             _sum("Time", _live("time", fields, "dd")),
             _sum("Grid", _live("power", fields, "dd")),
             _sum("Price", _live("price", fields, "dd")),
+            _sum("Demand", _live("demand", fields, "dd")),
             _sum("Chargers", _live("counts", fields, "dd")),
             _sum("Plan", _live("plan", fields, "dd")),
         ),

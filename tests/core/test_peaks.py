@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.core.controller import Controller
-from edge.core.peaks import Peaks, Quarter, looks_back_to, one_peak
+from edge.core.peaks import Peaks, Quarter, looks_back_to
 from edge.core.tariff import Book
 from edge.model.flow import Noted, Restored, Tick
 from edge.model.records import LoadBlock
@@ -120,18 +120,6 @@ def test_tiers_fill_up_and_begin_anew_with_the_month():
     assert found.filled == {0: 744_000}
     found.fold(Quarter(at("2026-11-01T00:00"), 250))
     assert found.filled == {0: 250}
-
-
-def test_one_peak_for_a_plan_that_knows_one():
-    narrow = demand("on-peak", during=(When(from_min=16 * 60, to_min=21 * 60),))
-    wide = demand("day", during=(When(from_min=8 * 60, to_min=22 * 60),))
-    now = at("2026-11-20T00:00")
-    ahead = peaks(tariff(demand(), narrow, wide), Quarter(at("2026-11-03T23:00"), 20_000)).ahead(
-        now, now + DAY_MS
-    )
-    assert one_peak(ahead, now) == (2 * 15_510_000, 80_000)
-    assert one_peak(peaks(tariff(narrow)).ahead(now, now + DAY_MS), now) is None
-    assert one_peak([], now) is None
 
 
 # --- in the controller ----------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ import pytest
 
 from edge.cli.status import lines
 from edge.model.flow import Event, OptOut, WindowRemoved, WindowSet
-from edge.model.records import PlannedStep, PlanNow
+from edge.model.records import DemandNow, PlannedStep, PlanNow
 from edge.model.units import HOUR_MS
 from edge.shell.answers import DeskError, NotYetError, UnknownError
 from edge.shell.desk import Desk
 from edge.shell.store import Store
 from edge.shell.windows import WindowWish
+from edge.web.fields import fields
 from tests.fakes.depot_records import START_WALL_MS, record, site
 from tests.fakes.desk import Rig
 
@@ -51,6 +52,28 @@ def test_a_phase_is_full_only_where_somebody_waits_for_it(rig: Rig) -> None:
     assert nodes["panel-a"].full == ["L2"]
     assert nodes["main"].full == [] and nodes["panel-b"].full == []
     assert [nodes[n].depth for n in ("main", "panel-a", "panel-b")] == [0, 1, 1]
+
+
+def test_the_demand_so_far_is_said_with_what_more_costs(rig: Rig) -> None:
+    """A month of demand at 15.51 a kW; the period that begins tomorrow is not told yet."""
+    now = msgspec.structs.replace(
+        record(rig.site, 0),
+        demand=[
+            DemandNow("any time", 15_510_000, 41_400, START_WALL_MS - 26 * HOUR_MS, None, 15, "month",
+                      START_WALL_MS, START_WALL_MS + HOUR_MS, []),
+            DemandNow("any time", 15_510_000, 0, None, 41_400, 15, "month",
+                      START_WALL_MS + HOUR_MS, START_WALL_MS + 2 * HOUR_MS, []),
+        ],
+        quarter_w=38_000,
+    )  # fmt: skip
+    rig.desk.noted(now)
+    status = rig.desk.status()
+    assert [d.words for d in status.demand] == [
+        "any time: 41.4 kW this month (Thu 12:03), above it 15.51 USD/kW"
+    ]
+    assert "demand: any time: 41.4 kW this month (Thu 12:03), above it 15.51 USD/kW" in list(lines(status))
+    assert fields(status)["demand"] == "41.4 kW this month, 38.0 kW in this quarter-hour"
+    assert fields(msgspec.structs.replace(status, demand=[]))["demand"] == "not charged"
 
 
 def test_the_price_and_the_event_are_said_in_local_time(rig: Rig) -> None:

@@ -436,7 +436,7 @@ def test_a_site_needs_no_broker_and_no_window(tmp_path):
 def test_the_guide_shows_a_site_that_may_run(tmp_path):
     guide = (GOOD.parent.parent.parent / "docs/site-file.md").read_text()
     path = tmp_path / "site.toml"
-    path.write_text(guide.split("```toml\n")[1].split("```")[0].replace('tariff = "pge_bev_2_s.json"\n', ""))
+    path.write_text(guide.split("```toml\n")[1].split("```")[0].replace('tariff = "pge_bev_2_s.toml"\n', ""))
     assert [charger.id for charger in sitefile.load(path).chargers] == ["bay-1"]
 
 
