@@ -63,7 +63,11 @@ def lines(status: Status) -> Iterator[str]:
             c.state_words,
             words.amps(c.granted_ma),
             _ready(c),
-            "; ".join(part for part in (c.reason, f"ready in time: {c.promise}" if c.late else "") if part),
+            "; ".join(
+                part
+                for part in (c.reason, f"ready in time: {c.promise}" if c.late else "", c.promise_words)
+                if part
+            ),
         )
         for c in status.chargers
     ]

@@ -22,6 +22,7 @@ from edge.core.limits import Cap
 from edge.core.load import Load, SiteNow
 from edge.core.loadbook import LoadBook
 from edge.core.planner import Planner, known
+from edge.core.promises import Judged, Promises, judge
 from edge.core.state import State
 from edge.core.turns import Turns
 from edge.core.windows import Stay
@@ -68,6 +69,7 @@ class Controller:
         self._boards = Boards(site)
         self._base_load = BaseLoad(site)
         self._planner = Planner(site)
+        self._promises = Promises()
         self._taken = {c.id: takes.Taken() for c in site.chargers}
         self._grid = GridLimits(site)
         self._load = Load()
@@ -146,9 +148,12 @@ class Controller:
         commands += self._wish(tick, bays, wants, others)
         commands += self._calendar.step(tick, seen)
         commands += self._grid.step(tick, others)
+        promised = self._judged(tick, bays, wants, held)
+        commands += self._promises.step(tick, promised.values())
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar,
             self._load.mean_w(), self._planner.now(tick), self._grid.now(tick),
+            promised,
         )  # fmt: skip
         commands += self._diary.step(tick, self._state, record, self._boards)
         commands += self._quarter(tick, root)
@@ -216,6 +221,23 @@ class Controller:
             bay.charger: asks.want(bay, prices, tick.wall_ms, self.site.timezone, without_window)
             for bay in bays
         }
+
+    def _judged(
+        self,
+        tick: Tick,
+        bays: list[asks.Vehicle],
+        wants: dict[str, asks.Want],
+        held: dict[str, guard.Held],
+    ) -> dict[str, Judged]:
+        """Return what every vehicle with a window is promised."""
+        found = {}
+        for bay in bays:
+            shows = self._state.chargers[bay.charger]
+            facts = self._promises.facts(bay.charger, shows, held[bay.charger].silent, tick.at_ms)
+            judged = judge(bay, wants[bay.charger], facts, tick, self.site.timezone)
+            if judged is not None:
+                found[bay.charger] = judged
+        return found
 
     def _wish(
         self, tick: Tick, bays: list[asks.Vehicle], wants: dict[str, asks.Want], others: dict[str, Other]

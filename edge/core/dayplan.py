@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.core import plan as planner
+from edge.core import shortfall
 from edge.core.prospect import Drawn, draw
 from edge.model.dayplan import DayPlan, Prospect, Row, Stayer, Stretch
 from edge.model.planning import Plan, PlanCharger, Problem
@@ -34,7 +35,8 @@ class Step:
     """What the plan has for a vehicle now.
 
     current_ma: 0 for nothing.  until_wall_ms: when that changes, None if nothing more comes.
-    left_wh: what the plan still gives it.  ahead: it may take more now.  unmet_wh: what it will not get.
+    left_wh: what the plan still gives it.  ahead: it may take more now.  unmet_wh: what it will not get;
+    held, later_ms: as in Row.
     """
 
     current_ma: int
@@ -42,6 +44,8 @@ class Step:
     left_wh: int
     ahead: bool
     unmet_wh: int
+    held: str = ""
+    later_ms: int | None = None
 
 
 def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> DayPlan:
@@ -50,7 +54,8 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
     expected = 0
     unmet_wh = 0
     unmet_cost = 0.0
-    for stayer, charger in zip(drawn.stayers, drawn.problem.chargers, strict=True):
+    taken: shortfall.Flows | None = None
+    for index, (stayer, charger) in enumerate(zip(drawn.stayers, drawn.problem.chargers, strict=True)):
         unmet_cost += plan.unmet_wh[charger.id] / 1000 * charger.unmet_per_kwh
         short_wh = max(0, stayer.need_wh - round(plan.energy_wh[charger.id]))
         short_wh = 0 if short_wh * 1000 <= stayer.need_wh else short_wh  # a thousandth is the solver's hair
@@ -59,7 +64,22 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
             continue
         unmet_wh += short_wh
         stretches = _stretches(stayer, charger, drawn.problem, plan.amps[charger.id])
-        rows.append(Row(stayer.charger, stayer.ready_by_wall_ms, stayer.need_wh, short_wh, stretches))
+        held, later_ms = "", None
+        if short_wh:
+            taken = taken or shortfall.flows(drawn.problem, plan)
+            found = shortfall.held(drawn, plan, index, taken)
+            held, later_ms = _place(found), found.later_ms
+        rows.append(
+            Row(
+                stayer.charger,
+                stayer.ready_by_wall_ms,
+                stayer.need_wh,
+                short_wh,
+                stretches,
+                held,
+                later_ms,
+            )
+        )
     return DayPlan(
         from_wall_ms=from_wall_ms,
         slot_ms=drawn.problem.slot_s * SECOND_MS,
@@ -72,6 +92,12 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
         unmet_wh=unmet_wh,
         solve_ms=solve_ms,
     )
+
+
+def _place(held: shortfall.Held) -> str:
+    if not held.by:
+        return ""
+    return f"the power that {held.by} may take" if held.cap else f"{held.by} is full"
 
 
 def made(site: Site, prospect: Prospect, steps: int = 100) -> DayPlan:
@@ -129,8 +155,11 @@ def step(plan: DayPlan, row: Row, wall_ms: int) -> Step | None:
         whole_ms = (stretch.to_slot - stretch.from_slot) * plan.slot_ms
         passed_ms = (slot - stretch.from_slot) * plan.slot_ms + into_ms
         left_wh = stretch.left_wh - (stretch.left_wh - after_wh) * passed_ms // whole_ms
-        return Step(stretch.current_ma, at(stretch.to_slot), left_wh, stretch.ahead, row.unmet_wh)
-    return Step(0, None, 0, False, row.unmet_wh)
+        until_ms = at(stretch.to_slot)
+        return Step(
+            stretch.current_ma, until_ms, left_wh, stretch.ahead, row.unmet_wh, row.held, row.later_ms
+        )
+    return Step(0, None, 0, False, row.unmet_wh, row.held, row.later_ms)
 
 
 def changes(plan: DayPlan, wall_ms: int) -> tuple[int, tuple[PlannedStep, ...]]:

@@ -1,11 +1,14 @@
 """What one tick saw and decided, for people: the record behind the page, `depot status` and `depot why`."""
 
+from collections.abc import Mapping
+
 from edge.core import asks
 from edge.core.calendar import Calendar
 from edge.core.diary import Diary
 from edge.core.grid import Other
 from edge.core.guard import Held, Verdict
 from edge.core.limits import Room
+from edge.core.promises import Judged
 from edge.core.state import ChargerKnown, State
 from edge.model.flow import Tick
 from edge.model.records import ChargerNow, GridNow, NodeNow, PlanNow, TickRecord
@@ -48,6 +51,7 @@ def record(
     quarter_w: int | None = None,
     plan: PlanNow | None = None,
     grid: list[GridNow] | None = None,
+    promised: Mapping[str, Judged] | None = None,
 ) -> TickRecord:
     """Return the record of a tick; call it after the setpoints have been told."""
     granted = {s.charger: s for s in verdict.setpoints}
@@ -55,7 +59,8 @@ def record(
     nodes = [_node(room, others[room.node], charging[room.node]) for room in rooms]
     chargers = [
         _charger(c, tick, state.chargers[c.id], wants[c.id], granted[c.id].current_ma,
-                 explained(granted[c.id].because, wants[c.id], rooms, others), held[c.id], diary, calendar)
+                 explained(granted[c.id].because, wants[c.id], rooms, others), held[c.id], diary, calendar,
+                 (promised or {}).get(c.id))
         for c in site.chargers
     ]  # fmt: skip
     silent = [n.id for n in site.nodes if n.meter and not others[n.id].known]
@@ -108,6 +113,7 @@ def _charger(
     held: Held,
     diary: Diary,
     calendar: Calendar,
+    judged: Judged | None,
 ) -> ChargerNow:
     stay = calendar.stay(charger.id, tick.wall_ms)
     return ChargerNow(
@@ -127,7 +133,10 @@ def _charger(
         vehicle=stay.window.vehicle if stay else "",
         ready_by_wall_ms=stay.ready_by_wall_ms if stay else None,
         need_wh=want.need_wh,
-        promise=want.promise,
+        promise=judged.promise if judged else want.promise,
+        promise_why=judged.why if judged else "",
+        promise_change=judged.change if judged else "",
+        short_wh=judged.short_wh if judged else 0,
         age_ms=None if known.at_ms is None else tick.at_ms - known.at_ms,
         soc_pm=soc if isinstance(soc := known.values.get("soc_pm"), int) and not held.silent else None,
     )

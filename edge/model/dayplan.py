@@ -101,13 +101,19 @@ class Stretch(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What one vehicle gets.  need_wh: what was planned for; unmet_wh: what the limits do not leave it."""
+    """What one vehicle gets.  need_wh: what was planned for; unmet_wh: what the limits do not leave it.
+
+    held: what holds it back then, in words, "" for its own maximum; later_ms: about how much later it would
+    have the rest, None where nobody can say.
+    """
 
     charger: str
     ready_by_wall_ms: int
     need_wh: int
     unmet_wh: int
     stretches: tuple[Stretch, ...]
+    held: str = ""
+    later_ms: int | None = None
 
 
 class DayPlan(msgspec.Struct, frozen=True):

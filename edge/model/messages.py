@@ -4,6 +4,7 @@
     root/session    a session began, and again when it has ended
     root/outage     a port went down or unknown, and again when it is over
     root/uptime     a port's uptime of a month
+    root/promise    whether a vehicle will be ready in time, and again whenever that changes
     root/telemetry  a quarter of an hour of the site, and what each session got in it
     root/gone       numbers that will not come any more, and why
 
@@ -26,7 +27,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from edge.model.records import ChargeBlock, Kept, LoadBlock, PortInterval, Session
+from edge.model.records import ChargeBlock, Kept, LoadBlock, PortInterval, Promise, Session
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +120,26 @@ class UptimeMessage(Message, frozen=True, kw_only=True):
     version: int = 0
 
 
+class PromiseMessage(Message, frozen=True, kw_only=True):
+    """Whether a vehicle at a charger will have what it needs by its departure, as far as can be known.
+
+    promise: "yes" (certain), "at risk", "no", or "ready": it has it.  short_wh: what will be missing.  Who
+    the vehicle is, is not said.
+    """
+
+    schema: Literal["depot-edge/promise/1"] = "depot-edge/promise/1"
+    id: str
+    charger: str
+    port: str
+    ready_by_wall_ms: int
+    wall_ms: int
+    need_wh: int
+    promise: Literal["yes", "at risk", "no", "ready"]
+    short_wh: int
+    why: str
+    change: str
+
+
 class Charged(msgspec.Struct, frozen=True):
     """What a session got at a port in a quarter of an hour."""
 
@@ -154,7 +175,9 @@ class GoneMessage(Message, frozen=True, kw_only=True):
     why: str
 
 
-AnyMessage = Status | SessionMessage | OutageMessage | UptimeMessage | TelemetryMessage | GoneMessage
+AnyMessage = (
+    Status | SessionMessage | OutageMessage | PromiseMessage | UptimeMessage | TelemetryMessage | GoneMessage
+)
 
 
 class Sender(NamedTuple):
@@ -214,6 +237,11 @@ def told(sender: Sender, row: Kept, wall_ms: int) -> Told | None:
     if isinstance(row, PortInterval) and row.state in ("down", "unknown"):
         body["id"] = f"{row.port}/{row.start_wall_ms}"
         return _told(sender, "outage", OutageMessage, body, wall_ms)
+    if isinstance(row, Promise):
+        body["id"] = f"{row.charger}/{row.ready_by_wall_ms}"
+        body["port"] = sender.ports.get(row.charger, row.charger)
+        del body["vehicle"]
+        return _told(sender, "promise", PromiseMessage, body, wall_ms)
     return None
 
 

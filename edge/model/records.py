@@ -212,6 +212,24 @@ class GridNow(msgspec.Struct, frozen=True):
     says: str
 
 
+class Promise(Kept, frozen=True):
+    """What a vehicle was promised, whenever that changed.
+
+    promise: "yes" (certain), "at risk", "no" or "ready".  short_wh: what will be missing.  why, change: in
+    words, and what would change it.
+    """
+
+    charger: str
+    ready_by_wall_ms: int
+    wall_ms: int
+    vehicle: str
+    need_wh: int
+    promise: str
+    short_wh: int = 0
+    why: str = ""
+    change: str = ""
+
+
 AnyKept = (
     Session
     | PortInterval
@@ -223,6 +241,7 @@ AnyKept = (
     | LoadSlot
     | ChargerSlot
     | GridCount
+    | Promise
 )
 
 
@@ -248,7 +267,7 @@ class ChargerNow(msgspec.Struct, frozen=True):
 
     asked: what it could use, and why not more; granted: what it gets, and what holds it back;
     may_draw_ma: the worst case that the depot counts with (I1).  soc_pm: state of charge in thousandths,
-    where the charger knows it.
+    where the charger knows it.  promise, its reason and what would change it, short_wh: as in Promise.
     """
 
     id: str
@@ -270,6 +289,9 @@ class ChargerNow(msgspec.Struct, frozen=True):
     promise: str = ""
     age_ms: int | None = None
     soc_pm: int | None = None
+    promise_why: str = ""
+    promise_change: str = ""
+    short_wh: int = 0
 
 
 class PriceNow(msgspec.Struct, frozen=True):

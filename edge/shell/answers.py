@@ -59,7 +59,8 @@ class ChargerStatus(msgspec.Struct, frozen=True):
     """A charger now.  state: what the device says; kind: one of the six that the page tells apart.
 
     kind: "charging", "waiting", "paused", "free", "fault", "offline".
-    state_words, reason, ready: what a person reads.  late: it will not be ready as asked.
+    state_words, reason, ready: what a person reads.  late: it will not be ready as asked, or may not;
+    promise_words says why, and what would change it.
     """
 
     id: str
@@ -87,6 +88,10 @@ class ChargerStatus(msgspec.Struct, frozen=True):
     state_words: str
     reason: str
     ready: str
+    promise_why: str = ""
+    promise_change: str = ""
+    short_wh: int = 0
+    promise_words: str = ""
 
 
 class Price(msgspec.Struct, frozen=True):

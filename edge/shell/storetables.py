@@ -26,6 +26,7 @@ from edge.model.records import (
     LoadBlock,
     LoadSlot,
     PortInterval,
+    Promise,
     Session,
 )
 
@@ -64,6 +65,7 @@ KEPT: dict[type[Kept], KeptTable] = {
     LoadSlot: KeptTable("load_slot", ("start_wall_ms",)),
     ChargerSlot: KeptTable("charger_slot", ("start_wall_ms", "charger")),
     GridCount: KeptTable("grid_count", ("id",)),
+    Promise: KeptTable("promise", ("charger", "ready_by_wall_ms")),
     Exclusion: KeptTable("exclusion", ("id",)),
     UptimeStatement: KeptTable("uptime_statement", ("port", "month", "version")),
 }

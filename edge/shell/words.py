@@ -27,7 +27,12 @@ IEC_STATES = {
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # What the core promises a vehicle with a charge window (I12), in the words of the yard.
-PROMISES = {"yes": "on time", "at risk": "at risk", "ready": "has all that it needs"}
+PROMISES = {
+    "yes": "certain",
+    "at risk": "at risk",
+    "no": "not in time",
+    "ready": "has all that it needs",
+}
 
 
 # Where an event of the utility stands.
@@ -135,6 +140,13 @@ def ready(now: ChargerNow, zone: ZoneInfo, wall_ms: int) -> str:
     if now.promise:
         parts.append(PROMISES.get(now.promise, now.promise))
     return ", ".join(parts)
+
+
+def promise(now: ChargerNow) -> str:
+    """Return why a vehicle may not be ready, and what would change it; "" where it will be."""
+    if not now.promise_why:
+        return ""
+    return now.promise_why + (f"; would help: {now.promise_change}" if now.promise_change else "")
 
 
 def late(now: ChargerNow) -> bool:

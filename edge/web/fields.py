@@ -142,5 +142,6 @@ def _charger(charger: ChargerStatus) -> dict[str, str]:
         f"{key}.reason": charger.reason,
         f"{key}.ready": charger.ready,
         f"{key}.vehicle": charger.vehicle,
+        f"{key}.promise": charger.promise_words,
         f"{key}.late": "late" if charger.late else "",
     }

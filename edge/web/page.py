@@ -305,6 +305,7 @@ def _card(charger: ChargerStatus, fields: Fields) -> Markup:
             "p",
             {"class": "ready", "data-late": fields[f"{key}.late"], "data-live-at": late},
         ),
+        _live(f"{key}.promise", fields, "p", {"class": "promise"}),
         h(
             "details",
             {"class": "why", "data-charger": charger.id},

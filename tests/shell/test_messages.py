@@ -21,6 +21,7 @@ from edge.model.messages import (
     AnyMessage,
     GoneMessage,
     OutageMessage,
+    PromiseMessage,
     Sender,
     SessionMessage,
     Status,
@@ -34,7 +35,7 @@ from edge.model.messages import (
     told,
     uptime,
 )
-from edge.model.records import ChargeBlock, Decision, LoadBlock, PortInterval, Session
+from edge.model.records import ChargeBlock, Decision, LoadBlock, PortInterval, Promise, Session
 from edge.shell.outbox import Ack
 from tests.fakes.openadr_schema import errors as openadr_errors
 
@@ -48,13 +49,25 @@ NOW = 1_783_000_000_000
 SESSION = Session(
     "bay-1-9f1c-3", "bay-1", NOW, NOW + 3_600_000, 3_600_000, 3_300_000, 10_120, power_w_max=11_040
 )
+PROMISE = Promise(
+    "bay-1", NOW + 36_000_000, NOW, "van 7", 40_000, "no", 9_000, "panel-b is full", "9.0 kWh less"
+)
 OUTAGE = PortInterval("US*ABC*E1*1", NOW, "down", "comms")
 CHARGED = ChargeBlock("bay-1-9f1c-3", NOW, "bay-1", 2_500)
 
 
 def generated() -> dict[str, Any]:
     """The schemas of the structs; every field is always written, so every field is required."""
-    kinds = [Status, SessionMessage, OutageMessage, UptimeMessage, TelemetryMessage, GoneMessage, Ack]
+    kinds = [
+        Status,
+        SessionMessage,
+        OutageMessage,
+        PromiseMessage,
+        UptimeMessage,
+        TelemetryMessage,
+        GoneMessage,
+        Ack,
+    ]
     _, found = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for name, schema in found.items():
         schema["required"] = [] if name == "Ack" else list(schema["properties"])
@@ -92,6 +105,7 @@ MESSAGES = {
     "Status": status(SENDER, "online", "0.1.0", NOW),
     "SessionMessage": told(SENDER, SESSION, NOW),
     "OutageMessage": told(SENDER, OUTAGE, NOW),
+    "PromiseMessage": told(SENDER, PROMISE, NOW),
     "UptimeMessage": uptime(SENDER, "p", "2026-06", NOW, NOW + 1, 2, 3, 4, 999_000, None, NOW),
     "TelemetryMessage": telemetry(SENDER, LoadBlock(NOW, 9_000, 0, 2_500, 900_000), [CHARGED], NOW),
     "GoneMessage": gone(SENDER, 3, 7, "too much waited", NOW),
@@ -148,7 +162,12 @@ def test_what_waits_in_line_and_what_may_be_given_up() -> None:
     ]
     lanes = {name: message.lane for name, message in MESSAGES.items() if message and message.lane}
     port = "US*ABC*E1*1"
-    assert lanes == {"SessionMessage": port, "OutageMessage": port, "UptimeMessage": "p"}
+    assert lanes == {
+        "SessionMessage": port,
+        "OutageMessage": port,
+        "PromiseMessage": port,
+        "UptimeMessage": "p",
+    }
 
 
 def test_what_the_network_is_not_told() -> None:

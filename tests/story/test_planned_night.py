@@ -102,7 +102,10 @@ def test_scarce_room_goes_by_priority_and_the_shortfall_is_told() -> None:
     night.minutes(3)
     assert night.seen[-1].plan is not None
     assert 11_000 <= night.seen[-1].plan.unmet_wh <= 17_000
-    assert night.now("bay-1").promise == "at risk"
+    late = night.now("bay-1")
+    assert (late.promise, late.promise_why[-15:]) == ("no", "35.0 kWh: main is full"[-15:])
+    assert late.promise_change.startswith("ready by about ") and "or a higher priority" in late.promise_change
+    assert night.now("bay-2").promise == "yes"
     assert "more than the limits leave it" in night.now("bay-1").asked_because
     night.until(at(19))
     assert night.charged_kwh("bay-2") >= 35
