@@ -16,7 +16,7 @@ import pytest
 
 from drivers import library
 from edge.core.controller import Controller
-from edge.model.flow import Event, Identified, Lost, Noted, Reading, SetCurrent, Tick
+from edge.model.flow import Event, Identified, Lost, Noted, Reading, SetCurrent, SetRelays, Tick
 from edge.model.site import Address, Board, Charger, Line, Meter, Node, Site
 from edge.shell import buses
 from edge.shell.clock import Clock
@@ -70,12 +70,16 @@ class Wired:
                     self.master_of[command.charger].set_current(
                         command.charger, command.current_ma, expires_ms
                     )
+                if isinstance(command, SetRelays):
+                    expires_ms = event.at_ms + command.valid_for_ms
+                    self.master_of[command.board].set_relays(command.board, command.relays, expires_ms)
                 self.records += isinstance(command, Noted)
 
     def latest(self, device: str) -> Reading:
         return next(e for e in reversed(self.events) if isinstance(e, Reading) and e.device == device)
 
-    async def run(self, seconds: float) -> None:
+    async def run(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> None:
+        """Run for so long, or until it is enough."""
         await self.simulator.start()
         work = [
             asyncio.create_task(self.simulator.run()),
@@ -83,9 +87,11 @@ class Wired:
         ]
         work.append(asyncio.create_task(self._tick()))
         try:
-            done, _ = await asyncio.wait(work, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            ends = monotonic_ms() + seconds * 1000
+            while monotonic_ms() < ends and not enough():
+                done, _ = await asyncio.wait(work, timeout=0.5, return_when=asyncio.FIRST_EXCEPTION)
+                for task in done:
+                    task.result()
         finally:
             for master in self.masters:
                 master.stop()
@@ -171,11 +177,14 @@ def test_every_family_is_recognised_and_read_on_real_wires(tmp_path: Path) -> No
     """TCP, RTU and ASCII, each line at its own rate; KEBA takes its time."""
     site = every_family(tmp_path)
     wired = Wired(site, seed=1, core=False)
-    asyncio.run(wired.run(9))
-    found = {e.device for e in wired.events if isinstance(e, Identified)}
-    read = {e.device for e in wired.events if isinstance(e, Reading)}
-    assert found == set(library.names())
-    assert read == set(library.names())
+    names = set(library.names())
+
+    def heard(kind: type) -> set[str]:
+        return {e.device for e in wired.events if isinstance(e, kind)}
+
+    asyncio.run(wired.run(40, lambda: heard(Reading) == names))
+    assert heard(Identified) == names
+    assert heard(Reading) == names
     assert [e for e in wired.events if isinstance(e, Lost)] == []
 
 

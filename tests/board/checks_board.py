@@ -309,6 +309,7 @@ class Served:
     def __init__(self):
         self.world = quick((39, 1000))
         bring_up(self.world)
+        self.world.remembers = False
         self._frame = bytearray(b"\xc8\x10\x00\x00\x00\x02\x04\x00\x00\x00\x0f\x00\x00")
         self._ask = bytearray(b"\xc8\x04\x00\x00\x00\x14\x00\x00")
         _seal(self._ask)

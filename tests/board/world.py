@@ -130,7 +130,8 @@ class World:
         self.board = self.firmware.board
         self.watchdog = machine.WDT()
         self.moves = 0  # times that a relay's pin changed
-        self.history = []  # (ms, pattern) of each
+        self.history = []  # (ms, pattern) of each, while it is kept
+        self.remembers = True
         self.relays = 0
 
     def _open(self, baud, parity, stop):
@@ -151,7 +152,8 @@ class World:
         if now != self.relays:
             self.relays = now
             self.moves += 1
-            self.history.append((self.clock.ms, now))
+            if self.remembers:
+                self.history.append((self.clock.ms, now))
 
     def run(self, ms, stride=1):
         for _ in range(ms // stride):

@@ -94,13 +94,18 @@ def test_a_request_without_silence_before_it_is_lost(line):
     fd = opened(line.end())
     line.station(station)
     line.begin()
-    os.write(fd, b"first")
-    got = b""
-    while len(got) < 6:
-        got += os.read(fd, 100)
-    os.write(fd, b"second")
-    time.sleep(0.05)
-    assert heard == [b"first", b"\0second"]
+    for _ in range(50):  # a busy machine may be no hurried master: then again
+        os.write(fd, b"first")
+        got = b""
+        while len(got) < 6:
+            got += os.read(fd, 100)
+        os.write(fd, b"second")
+        time.sleep(0.05)
+        if line.counted.crowded:
+            break
+        while len(got) < 12:
+            got += os.read(fd, 100)
+    assert heard[-2:] == [b"first", b"\0second"]
     assert line.counted.crowded == 1
 
 
