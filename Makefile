@@ -48,6 +48,7 @@ bench: test-venv
 	$(BIN)/depot bench balance
 	$(BIN)/depot bench plan
 	$(BIN)/depot bench bus
+	$(BIN)/depot bench events --quick
 
 # Programs that the tests use as independent witnesses, and the compilers that the C core is built with.
 test-packages:

@@ -46,6 +46,12 @@ class Before(NamedTuple):
     hold_ms: int
 
 
+def begun(seen: Observation, now_ms: int) -> Attempt:
+    """Return the state of a session that begins with a look."""
+    asks = seen.state in ("C", "D") and seen.offered and not seen.flowing
+    return Attempt(now_ms if asks else None)
+
+
 def fold(row: Session, attempt: Attempt, before: Before, seen: Observation) -> tuple[Session, Attempt]:
     """Take in a look at a charger that answers, and whose vehicle may just have gone."""
     since_ms = before.now_ms - before.start_ms

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from edge.core.reportplan import Grid, boundaries, grid, groups
 from edge.model.flow import AnyCommand, Keep, Tick
 from edge.model.openadr import OpenAdrEvent, ReportDescriptor
-from edge.model.records import ChargerNow, ChargerSlot, LoadSlot, TickRecord
+from edge.model.records import ChargerSlot, LoadSlot, TickRecord
 from edge.model.site import Site
 from edge.model.units import MINUTE_MS, QUARTER_MS, SECOND_MS
 
@@ -50,6 +50,8 @@ class _Sum:
     highest_w: int | None = None
     held_ms: int = 0
     limit_w: int | None = None
+    charging_limit_w: int | None = None
+    limited: bool = False
     there: bool = False
     vehicle: str = ""
 
@@ -71,6 +73,12 @@ class _Sum:
             charging_wms=self.charging_wms % 1000,
         )
 
+    def under(self, limit_w: int | None, charging_limit_w: int | None) -> None:
+        """Note what limits held in it: the lowest of each."""
+        self.limited = self.limited or limit_w is not None or charging_limit_w is not None
+        self.limit_w = _lower(self.limit_w, limit_w)
+        self.charging_limit_w = _lower(self.charging_limit_w, charging_limit_w)
+
 
 @dataclass(slots=True)
 class _Last:
@@ -81,6 +89,7 @@ class _Last:
     power_w: int | None
     charging_w: int
     limit_w: int | None
+    charging_limit_w: int | None
     chargers: dict[str, tuple[int | None, bool, bool, str]] = field(default_factory=dict)
 
 
@@ -124,7 +133,8 @@ class LoadBook:
         """Let the time since the last tick pass, piece by piece between the ends of slots."""
         rows: list[AnyCommand] = []
         at = last.wall_ms
-        for cut, slow in cuts.within(at, tick.wall_ms, last.limit_w is not None):
+        limited = last.limit_w is not None or last.charging_limit_w is not None
+        for cut, slow in cuts.within(at, tick.wall_ms, limited):
             self._flow(last, cut - at)
             rows += self._close_site(cut)
             if slow:
@@ -137,14 +147,13 @@ class LoadBook:
         assert self._site is not None
         self._site.flows(ms, last.power_w)
         self._site.charging_wms += last.charging_w * ms
-        if last.limit_w is not None and ms:
-            held = self._site.limit_w
-            self._site.limit_w = last.limit_w if held is None else min(held, last.limit_w)
+        if ms:
+            self._site.under(last.limit_w, last.charging_limit_w)
         for charger, (power_w, there, held_back, vehicle) in last.chargers.items():
             slot = self._chargers[charger]
             slot.flows(ms, power_w)
             slot.there = slot.there or there
-            slot.limit_w = last.limit_w if slot.limit_w is None else slot.limit_w
+            slot.under(last.limit_w, last.charging_limit_w)
             slot.held_ms += ms if held_back else 0
             slot.vehicle = vehicle or slot.vehicle
 
@@ -163,6 +172,7 @@ class LoadBook:
             charging_ws=slot.charging_wms // 1000,
             highest_w=slot.highest_w,
             limit_w=slot.limit_w,
+            charging_limit_w=slot.charging_limit_w,
         )
         return [Keep(row)]
 
@@ -170,7 +180,7 @@ class LoadBook:
         rows: list[AnyCommand] = []
         for charger, slot in self._chargers.items():
             self._chargers[charger] = slot.next(wall_ms)
-            wanted = slot.limit_w is not None or wanted_now
+            wanted = slot.limited or wanted_now
             if wanted and wall_ms > slot.since_wall_ms and (slot.there or slot.import_wms >= 1000):
                 rows.append(Keep(_charger_slot(charger, slot, wall_ms)))
         return rows
@@ -191,29 +201,33 @@ def _charger_slot(charger: str, slot: _Sum, wall_ms: int) -> ChargerSlot:
 
 def _seen(tick: Tick, record: TickRecord) -> _Last:
     """Return what a tick saw, as it holds until the next one."""
-    limits = [
-        event.limit_w
-        for event in record.events
-        if event.limit_w is not None
-        and event.from_wall_ms <= tick.wall_ms
-        and (event.to_wall_ms is None or tick.wall_ms < event.to_wall_ms)
-    ]
-    limit_w = min(limits) if limits else None
+    limit_w: int | None = None
+    charging_limit_w: int | None = None
+    for event in record.events:
+        over = event.to_wall_ms is not None and event.to_wall_ms <= tick.wall_ms
+        if event.from_wall_ms <= tick.wall_ms and not over:
+            limit_w = _lower(limit_w, event.limit_w)
+            charging_limit_w = _lower(charging_limit_w, event.charging_w)
+    limited = limit_w is not None or charging_limit_w is not None
     return _Last(
         tick.at_ms,
         tick.wall_ms,
         record.nodes[0].power_w,
         sum(max(0, c.power_w or 0) for c in record.chargers),
         limit_w,
+        charging_limit_w,
         {
-            c.id: (c.power_w, c.state in VEHICLE_THERE, _held_back(c, limit_w), c.vehicle)
+            c.id: (c.power_w, c.state in VEHICLE_THERE, limited and c.granted_ma < c.asked_ma, c.vehicle)
             for c in record.chargers
         },
     )
 
 
-def _held_back(charger: ChargerNow, limit_w: int | None) -> bool:
-    return limit_w is not None and charger.granted_ma < charger.asked_ma
+def _lower(a: int | None, b: int | None) -> int | None:
+    """Return the lower of two limits; None is no limit."""
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)
 
 
 class Cuts:

@@ -214,6 +214,7 @@ def _opened(sessions: Sessions, bay: Bay, seen: Observation, now: Now) -> Open:
         flowing=seen.flowing,
         power_w=max(0, seen.power_w or 0),
         wall_sure=now.trusted,
+        attempt=attempts.begun(seen, now.ms),
     )
 
 

@@ -156,7 +156,8 @@ class LoadSlot(Kept, frozen=True):
     A slot never straddles a minute, nor the beginning or end of an interval of the utility's events, so sums
     of slots are exact.  Energies in Ws (J): import, export, and what went into vehicles.  measured_ms: for
     how long of it the site was measured; energies are of that time.  highest_w: the highest import that was
-    read, None where nothing was.  limit_w: the lowest limit of the utility that held in it, None without one.
+    read, None where nothing was.  limit_w: the lowest limit of the utility on the site that held in it, None
+    without one; charging_limit_w: the same on all charging together.
     """
 
     start_wall_ms: int
@@ -167,6 +168,7 @@ class LoadSlot(Kept, frozen=True):
     charging_ws: int = 0
     highest_w: int | None = None
     limit_w: int | None = None
+    charging_limit_w: int | None = None
 
 
 class ChargerSlot(Kept, frozen=True):

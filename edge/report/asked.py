@@ -177,11 +177,10 @@ def _demand(case: _Case, wanted: ReportDescriptor) -> Number | None:
 
 
 def _setpoint(case: _Case, wanted: ReportDescriptor) -> Number | None:
-    """The limit that was obeyed, in kW: of the site."""
+    """The limit that was obeyed, in kW: of the site, else of all charging."""
     if case.forecast:
-        limit = _limit_ahead(case)
-        return _kilo(limit)
-    return _kilo(case.flow.limit_w)
+        return _kilo(_limit_ahead(case))
+    return _kilo(case.flow.charging_limit_w if case.flow.limit_w is None else case.flow.limit_w)
 
 
 def _baseline(case: _Case, wanted: ReportDescriptor) -> Number | None:
@@ -212,7 +211,9 @@ def _state(case: _Case, wanted: ReportDescriptor) -> Number | None:
     doing = "RUNNING" if charged else "IDLE"
     if case.known.opted_out:
         return f"{doing}_OPTED_OUT"
-    limited = case.flow.limit_w is not None if case.subject.chargers is None else case.flow.held_ms > 0
+    limited = case.flow.held_ms > 0
+    if case.subject.chargers is None:
+        limited = case.flow.limit_w is not None or case.flow.charging_limit_w is not None
     return f"{doing}_CURTAILED" if limited else f"{doing}_NORMAL"
 
 

@@ -38,6 +38,7 @@ class Flow(NamedTuple):
     charging_ws: int = 0
     highest_w: int | None = None
     limit_w: int | None = None
+    charging_limit_w: int | None = None
     held_ms: int = 0
 
     @property
@@ -68,7 +69,8 @@ def site_flow(slots: Iterable[LoadSlot], from_wall_ms: int, to_wall_ms: int) -> 
     """Return what flowed at the site's root in a time."""
     measured = energy = charging = 0
     highest: int | None = None
-    limit: int | None = None
+    limits: list[int] = []
+    charging_limits: list[int] = []
     for slot in slots:
         part, whole = _overlap(slot, from_wall_ms, to_wall_ms)
         if not part:
@@ -78,9 +80,10 @@ def site_flow(slots: Iterable[LoadSlot], from_wall_ms: int, to_wall_ms: int) -> 
         charging += slot.charging_ws * part // whole
         if slot.highest_w is not None:
             highest = slot.highest_w if highest is None else max(highest, slot.highest_w)
-        if slot.limit_w is not None:
-            limit = slot.limit_w if limit is None else min(limit, slot.limit_w)
-    return Flow(to_wall_ms - from_wall_ms, measured, energy, charging, highest, limit)
+        limits += [] if slot.limit_w is None else [slot.limit_w]
+        charging_limits += [] if slot.charging_limit_w is None else [slot.charging_limit_w]
+    lowest, lowest_charging = min(limits, default=None), min(charging_limits, default=None)
+    return Flow(to_wall_ms - from_wall_ms, measured, energy, charging, highest, lowest, lowest_charging)
 
 
 def chargers_flow(
@@ -105,7 +108,7 @@ def chargers_flow(
     length = to_wall_ms - from_wall_ms
     known = measured + unmeasured
     seen = length * measured // known if known else length
-    return Flow(length, seen, energy, energy, sum(highest.values()), None, held)
+    return Flow(length, seen, energy, energy, sum(highest.values()), held_ms=held)
 
 
 def _overlap(slot: Slot, from_wall_ms: int, to_wall_ms: int) -> tuple[int, int]:

@@ -314,7 +314,7 @@ def write_report(row: Compliance, client_name: str) -> bytes:
     ]
     if row.complied_after_ms is not None:
         payloads.append(("COMPLIED_AFTER", row.complied_after_ms / 1_000))
-    name = row.event_name or row.event_id
+    name = ("DRILL: " if row.drill else "") + (row.event_name or row.event_id)
     report = {
         "reportName": f"{name} interval {row.interval_id} {time_text(row.start_wall_ms)}",
         "eventID": row.event_id,

@@ -1,6 +1,6 @@
 """Writes the reports that an event asks for: strict OpenADR 3.1 JSON.  No I/O, no clock.
 
-    written(event, plan, report, answer, client_name) -> bytes
+    written(event, answer, client_name, drill) -> bytes
     key(event, plan, report)                            the same key is the same report
 
 Intervals that follow one another and are equally long inherit start and duration from their resource, as an
@@ -19,18 +19,21 @@ from edge.model.openadr import OpenAdrEvent
 from edge.report.asked import Answer, Resource
 from edge.shell.openadr import duration_text, time_text
 
+# How the reports of a rehearsal begin their names.  OpenADR 3 has no word for it.
+DRILL = "DRILL: "
+
 
 def key(event: OpenAdrEvent, plan: Plan, report: Due) -> str:
     """Return the idempotency key: of the version of the event, of the descriptors, of the repetition."""
     return f"report/{event.id}/{event.received_wall_ms}/{plan.group.n}/{report.k}"
 
 
-def written(event: OpenAdrEvent, plan: Plan, report: Due, answer: Answer, client_name: str) -> bytes:
-    """Return a report.  client_name: our venName at the utility."""
+def written(event: OpenAdrEvent, answer: Answer, client_name: str, drill: bool = False) -> bytes:
+    """Return a report.  client_name: our venName at the utility.  drill: it is named as one."""
     spans = [told.span for resource in answer.resources for told in resource.intervals]
     begin = min(span.from_wall_ms for span in spans)
     kinds = " ".join(each.payload_type for each in answer.descriptors)
-    name = f"{event.name or event.id} {kinds} {time_text(begin)}"
+    name = f"{DRILL if drill else ''}{event.name or event.id} {kinds} {time_text(begin)}"
     value = {
         "reportName": name,
         "eventID": event.id,

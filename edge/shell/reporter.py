@@ -83,7 +83,7 @@ class Reporter:
         self._plans: dict[str, tuple[OpenAdrEvent, list[Plan]]] = {}
         self._until: dict[tuple[str, int, int], int] = {}
         self._alive_ms = int(store.meta("last_wall_ms") or 0)
-        self._usual = Usual(store, site)
+        self._usual = Usual(store, site.timezone, site.utility)
         self._named: set[tuple[str, int]] = set()
 
     def wants(self, event_id: str) -> bool:
@@ -182,7 +182,8 @@ class Reporter:
         answer = figures(self._site, plan, report, self._known(event, covered, record, recent))
         if answer is None:
             return
-        payload = openadr_report.written(event, plan, report, answer, self._utility.ven_name)
+        drill = any(each.event_id == event.id and each.drill for each in record.events)
+        payload = openadr_report.written(event, answer, self._utility.ven_name, drill)
         fast = plan.period_ms < FAST_MS
         key, topic = openadr_report.key(event, plan, report), self._line.report_topic
         self._say(Message("utility", topic, payload, key, self._clock.wall_ms(), telemetry=fast))
@@ -200,7 +201,7 @@ class Reporter:
             once(lambda: self._usual.charging(begin, to_ms, record.wall_ms)),
             record.chargers,
             record.events,
-            event.id in self._store.opt_outs(),
+            any(each.event_id == event.id and each.step == "opted out" for each in record.events),
         )
 
 

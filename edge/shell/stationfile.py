@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.model.exclusion import REASONS
 from edge.report.station import Station
 
 
@@ -30,6 +31,12 @@ def load(path: Path | str) -> Station:
         raise StationRefused(f"{where}: not TOML: {error}") from None
     except msgspec.ValidationError as error:
         raise StationRefused(f"{where}: {error}") from None
+    for reason, number in station.excluded_outage_reason.items():
+        if reason not in REASONS or not 1 <= number <= 6:
+            raise StationRefused(
+                f"{where}: excluded_outage_reason: {reason} = {number}: "
+                "expected a number from 1 to 6 for one of " + ", ".join(REASONS)
+            )
     ports = [port.id for port in station.ports]
     for port in ports:
         if ports.count(port) > 1:

@@ -92,6 +92,10 @@ class Lookups:
         where = "WHERE start_wall_ms < ? AND end_wall_ms > ? ORDER BY start_wall_ms"
         return self._rows(Compliance, where, to_wall_ms, from_wall_ms)
 
+    def compliance_of(self, event_id: str) -> list[Compliance]:
+        """Return what was done about the limits of an event, by start."""
+        return self._rows(Compliance, "WHERE event_id = ? ORDER BY start_wall_ms", event_id)
+
     def load(self, from_wall_ms: int, to_wall_ms: int) -> list[LoadBlock]:
         """Return the site's load by quarters of an hour that begin in a stretch of time."""
         where = "WHERE start_wall_ms >= ? AND start_wall_ms < ? ORDER BY start_wall_ms"

@@ -1,6 +1,6 @@
 """Baselines from the store: the history of the site's load, and the days that are not like the others.
 
-    usual = Usual(store, site)
+    usual = Usual(store, site.timezone, site.utility)
     usual.load(from, to, now)           what the whole site would take
     usual.charging(from, to, now)       what would go into vehicles
 
@@ -8,7 +8,7 @@ Reads the disk: call it in a thread.  The history is read once a quarter of an h
 """
 
 from edge.model.records import LoadBlock
-from edge.model.site import Site
+from edge.model.site import Utility
 from edge.model.units import MINUTE_MS, QUARTER_MS
 from edge.report.baseline import LOOK_BACK_MS, Baseline, Calendar, History, Method, baseline
 from edge.report.holidays import holidays
@@ -21,10 +21,10 @@ LATE_MS = 6 * MINUTE_MS
 class Usual:
     """One site's baselines, by the method of its utility."""
 
-    def __init__(self, store: Lookups, site: Site) -> None:
-        self._store, self._timezone = store, site.timezone
-        self._method: Method = site.utility.baseline if site.utility else "10 of 10"
-        self._holidays = site.utility.holidays if site.utility else ()
+    def __init__(self, store: Lookups, timezone: str, utility: Utility | None) -> None:
+        self._store, self._timezone = store, timezone
+        self._method: Method = utility.baseline if utility else "10 of 10"
+        self._holidays = utility.holidays if utility else ()
         self._read: tuple[tuple[int, int], History, History] | None = None
 
     def load(self, from_wall_ms: int, to_wall_ms: int, now_wall_ms: int) -> Baseline:

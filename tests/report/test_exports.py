@@ -364,6 +364,8 @@ def test_a_wrong_call_is_told(state, capsys, words, tells):
         ('id = "P2"', 'id = "P1"', "P1 stands there 2 times"),
         ('name = "Harbour', 'nmae = "Harbour', "nmae"),
         ("operational = 2025-09-15", "operational = 2025", "operational"),
+        ("[[der]]", "[excluded_outage_reason]\nflood = 5\n[[der]]", "excluded_outage_reason: flood = 5"),
+        ("[[der]]", "[excluded_outage_reason]\nvandalism = 7\n[[der]]", "expected a number from 1 to 6"),
     ],
 )
 def test_a_mistake_in_the_station_file_is_told(tmp_path, old, new, tells):

@@ -38,9 +38,10 @@ class Gateway:
         restored = Restored(wall_ms - offset, wall_ms, "b", self.beat_wall_ms, open_rows, [], [], {})
         self.state = ports.begin(restored, wall_ms - offset)
 
-    def look(self, wall_ms, seen, trusted=True):
+    def look(self, wall_ms, seen, trusted=True, lost=""):
         shown_ms = wall_ms if trusted else 0
-        self.state, rows = ports.step(self.state, seen, wall_ms - self.offset, shown_ms, trusted)
+        now_ms = wall_ms - self.offset
+        self.state, rows = ports.step(self.state, seen, now_ms, shown_ms, trusted, power_lost=lost)
         self.rows |= {(row.port, row.start_wall_ms): row for row in rows}
 
     def beat(self, wall_ms):

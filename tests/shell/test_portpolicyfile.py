@@ -1,6 +1,7 @@
 """The port policy as a file: what it says is what ports are judged by, and mistakes are told."""
 
 import re
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -105,3 +106,9 @@ def test_there_must_be_a_file(tmp_path):
 def test_codes_and_letters(seen, kind, excluded):
     found = ports.classify(replace(OFF, **{"available": None, **seen}))
     assert (found.kind, found.excluded) == (kind, excluded)
+
+
+def test_the_page_shows_the_product_s_own():
+    page = (Path(__file__).parent.parent.parent / "docs/uptime.md").read_text()
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert block == portpolicyfile.written(DEFAULT)

@@ -368,7 +368,7 @@ def test_storage_as_far_as_it_is_known(a_depot: Depot) -> None:
 
 def test_the_operator_who_opted_out_is_reported_as_such(a_depot: Depot) -> None:
     a_depot.hears(**limit(*asks("OPERATING_STATE")))
-    a_depot.store.opt_out("e-1", "ambulances")
+    a_depot.limits = [EventNow("e-1", "peak", START, None, "IMPORT_CAPACITY_LIMIT", None, "opted out")]
     a_depot.flows(START, START + 2 * HALF, 70_000, charging_ws=10**6)
     (report,) = a_depot.at(START + 2 * HALF)
     assert [v["OPERATING_STATE"] for v in values(report)] == ["RUNNING_OPTED_OUT"] * 2
@@ -386,3 +386,14 @@ def test_sub_intervals_say_their_own_times_where_they_differ(a_depot: Depot) -> 
         (7, "PT600S"), (7, "PT600S"), (8, "PT300S"), (8, "PT900S"),
     ]  # fmt: skip
     assert [v["USAGE"] for v in values(report)] == [2.0, 2.0, 1.0, 3.0]
+
+
+def test_a_rehearsal_is_reported_as_one(a_depot: Depot) -> None:
+    a_depot.limits = [EventNow("e-1", "peak", START, None, "SIMPLE", None, "active", drill=True)]
+    a_depot.hears(**limit(*asks("USAGE", "SETPOINT", "OPERATING_STATE")))
+    a_depot.flows(START, START + 2 * HALF, 20_000, charging_limit_w=12_000)
+    (report,) = a_depot.at(START + 2 * HALF)
+    assert report["reportName"].startswith("DRILL: peak USAGE")
+    assert values(report)[0] == {
+        "USAGE": 10.0, "SETPOINT": 12.0, "OPERATING_STATE": "IDLE_CURTAILED", "DATA_QUALITY": "OK",
+    }  # fmt: skip

@@ -1,16 +1,21 @@
 """What the controller writes down: sessions and port states, from readings to rows, and who is told."""
 
+from typing import Any
+
+from msgspec.structs import replace
+
 from edge.core.controller import Controller
 from edge.model.flow import Identified, Keep, Lost, Reading
 from edge.model.records import PortInterval, Session
+from edge.report.starts import failing
 from tests.story.sites import WALL_MS, depot, flows, takes, tick
 
 
 class Day:
     """A depot with one bay, a second at a time: what is read, and what is kept of it."""
 
-    def __init__(self) -> None:
-        self.controller = Controller(depot(1))
+    def __init__(self, **more: Any) -> None:
+        self.controller = Controller(replace(depot(1), **more))
         self.kept: list[Keep] = []
         self.now_s = 0
         self.controller.handle(Identified(0, "bay-1", {"manufacturer": "Alfen NV"}))
@@ -94,3 +99,31 @@ def test_a_meter_that_showed_dead_mains_and_fell_silent_is_no_evidence_for_long(
     assert day.told() == [("up", "available"), ("down", "power"), ("up", "available")]
     down = [keep.row for keep in day.kept if isinstance(keep.row, PortInterval) and keep.row.state == "down"]
     assert down[-1].duration_ms == 7_000, "two seconds seen, and the five for which a reading is good"
+
+
+def test_a_port_that_shows_available_and_fails_its_starts_is_found_out_from_what_is_kept() -> None:
+    """Three vehicles ask for power, are granted it, and get none; then one charges.  No reading says so."""
+    day = Day()
+    asks = takes(0, "bay-1", 0, state="C")
+    for _ in range(3):
+        day.seconds(60, FREE)
+        day.seconds(120, asks)
+    day.seconds(60, FREE)
+    day.seconds(60, CHARGING)
+    day.seconds(20, FREE)
+    sessions = list({keep.row.id: keep.row for keep in day.kept if isinstance(keep.row, Session)}.values())
+    assert [row.failed_starts for row in sessions] == [1, 1, 1, 0]
+    assert all(row.offered_ms > 60_000 for row in sessions[:3]), "they were granted current"
+    (down,) = failing(sessions, {})
+    assert (down.port, down.state, down.start_wall_ms) == ("bay-1", "down", WALL_MS + 60_000)
+    assert down.end_wall_ms == WALL_MS + 600_000, "until power flowed"
+    assert all(state == "up" for state, _ in day.told()), "the raw record has what was seen"
+
+
+def test_a_vehicle_that_is_kept_waiting_fails_no_start() -> None:
+    day = Day(without_window="never")
+    day.seconds(10, FREE)
+    day.seconds(300, takes(0, "bay-1", 0, state="C"))
+    day.seconds(20, FREE)
+    (row,) = {keep.row.id: keep.row for keep in day.kept if isinstance(keep.row, Session)}.values()
+    assert (row.failed_starts, row.offered_ms) == (0, 0)
