@@ -39,3 +39,22 @@ def test_no_request_makes_a_loop_long() -> None:
     cost = ast.literal_eval(said.stdout)
     assert cost["nothing on the line"] < IDLE_LOOP
     assert 10_000 < max(cost.values()) < LONGEST_LOOP, cost
+
+
+def test_the_wiring_diagram_has_the_pins_that_the_firmware_uses() -> None:
+    board = HERE.parents[1] / "board"
+    source = (board / "pins_pico.py").read_text()
+    used = {int(n) for n in re.findall(r"\b(?:Pin|ADC)\((\d+)", source)} - {25}  # the Pico's own light
+    drawn = re.findall(r">GP(\d+)(?: TX| RX)? \((\d+)\)<", (board / "wiring.svg").read_text())
+    assert {int(gp) for gp, _ in drawn} == used and len(drawn) == len(used)
+    # Raspberry Pi Pico datasheet, pinout: two rows of GP with a GND after each four; GP22 and 26 to 28 above.
+    pins = {gp: gp + 1 + (gp + 2) // 4 for gp in range(16)} | {
+        16: 21,
+        17: 22,
+        18: 24,
+        22: 29,
+        26: 31,
+        27: 32,
+        28: 34,
+    }
+    assert {int(gp): int(pin) for gp, pin in drawn} == {gp: pins[gp] for gp in used}
