@@ -38,8 +38,10 @@ class Document:
             if each["channel"]["$ref"] == f"#/channels/{channel}"
         )
         binding = self._local(operation["bindings"])["mqtt"]
-        found = [] if message["qos"] == binding["qos"] else [f"QoS {message['qos']}"]
-        found += ["retained"] if message.get("retain") and not binding["retain"] else []
+        found: list[str] = []
+        if operation["action"] == "send":  # of what the gateway hears, the sender decides
+            found += [] if message["qos"] == binding["qos"] else [f"QoS {message['qos']}"]
+            found += ["retained"] if message.get("retain") and not binding["retain"] else []
         kinds = [self._local(each) for each in self._document["channels"][channel]["messages"].values()]
         payload = message["payload"]
         payload = json.loads(payload) if isinstance(payload, str) else payload
