@@ -37,12 +37,14 @@ broker:
 test: test-venv test-packages lint
 	$(BIN)/pytest
 
-# Ten demonstrations with ten seeds; each must end without a violation on the simulated wires.
-soak: venv broker
+# Ten demonstrations with ten seeds; each must end without a violation on the simulated wires.  Then a broker
+# that is killed twenty times during events of two daemons.
+soak: test-venv broker
 	@for seed in 1 2 3 4 5 6 7 8 9 10; do \
 	  $(BIN)/depot demo --seconds 90 --json --seed $$seed | tee /dev/stderr | grep -q '"violations": \[\]' \
 	    || { echo "violations: again with depot demo --seconds 90 --json --seed $$seed" >&2; exit 1; }; \
 	done
+	DEPOT_KILLS=20 $(BIN)/pytest -s tests/shell/test_broker_killed.py
 
 bench: test-venv
 	$(BIN)/depot bench balance

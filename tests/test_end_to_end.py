@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ from edge.sim.demosite import free_ports
 from edge.sim.depot import Depot
 from edge.sim.judge import Judge
 from edge.sim.simulator import Simulator, monotonic_ms
+from tests.fakes.asyncapi import Document
 
 PER_PHASE = ("l1", "l2", "l3")
+
+TRAFFIC = Path()  # what the broker carried, one JSON object a line
 
 CLIENTS = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "mbpoll")
 MISSING = [name for name in CLIENTS if shutil.which(name) is None]
@@ -192,10 +196,43 @@ def test_every_family_is_recognised_and_read_on_real_wires(tmp_path: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def depot() -> Iterator[demo.Running]:
+def depot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo.Running]:
     """The whole demonstration; what follows talks to it with Debian's own clients."""
-    with demo.started(free_ports(1)[0], seed=5) as running:
+    with (
+        demo.started(free_ports(1)[0], seed=5) as running,
+        overheard(running, tmp_path_factory.mktemp("heard")),
+    ):
         yield running
+
+
+@contextmanager
+def overheard(running: demo.Running, folder: Path) -> Iterator[None]:
+    """Have Debian's subscriber write down all that goes over the broker, while the demonstration runs."""
+    global TRAFFIC  # noqa: PLW0603
+    TRAFFIC = folder / "traffic"
+    if MISSING:
+        yield
+        return
+    login = ["-h", "127.0.0.1", "-p", str(running.site.broker_port), "-u", "observer"]
+    login += [
+        "-P",
+        running.passwords["observer"],
+        "-q",
+        "1",
+        "-t",
+        "utility/#",
+        "-t",
+        "network/#",
+        "-F",
+        "%j",
+    ]
+    with TRAFFIC.open("wb") as file:
+        ear = subprocess.Popen(["mosquitto_sub", *login], stdout=file)
+        try:
+            yield
+        finally:
+            ear.terminate()
+            ear.wait(10)
 
 
 def mosquitto(program: str, running: demo.Running, user: str, *words: str, payload: bytes = b"") -> str:
@@ -318,6 +355,44 @@ def test_what_others_publish_at_the_broker_does_not_reach_the_daemon(depot: demo
     mosquitto("mosquitto_pub", depot, "network", *CREATE, payload=limit("ev-forged", 1.0, 600))
     time.sleep(2)
     assert "ev-forged" not in [e["id"] for e in told(depot, "events")]
+
+
+@needs_clients
+def test_what_goes_over_the_broker_is_what_asyncapi_says(depot: demo.Running, tmp_path: Path) -> None:
+    """Every message of the gateway, and one of `depot utility`: its topic, QoS, retain and schema."""
+    secret = tmp_path / "password"
+    secret.write_text(depot.passwords["utility"])
+    line = ["utility", "example", "limit", "--kw", "30", "--send", "--topic", "utility/programs/p/events"]
+    there = f"mqtt://utility@127.0.0.1:{depot.site.broker_port}"
+    command = [sys.executable, "-m", "edge.cli", *line, "--broker", there, "--password-file", str(secret)]
+    subprocess.run(command, check=True, timeout=30, capture_output=True)
+    assert wait_for(lambda: any("rehearsal" in str(each["payload"]) for each in traffic()), 10)
+    time.sleep(4)  # something to report
+    subprocess.run([*command, "--operation", "delete"], check=True, timeout=30, capture_output=True)
+    reported = lambda each: each["topic"] == "utility/reports" and "try-" in str(each["payload"])  # noqa: E731
+    assert wait_for(lambda: any(map(reported, traffic())), 20)
+    utility = depot.drawn.utility
+    assert utility is not None and depot.drawn.network is not None
+    document = Document({
+        "root": depot.drawn.network.root, "ack_topic": depot.drawn.network.ack_topic,
+        "event_topic": utility.event_topics[0], "report_topic": utility.report_topic,
+    })  # fmt: skip
+    seen: dict[str, int] = {}
+    for each in traffic():
+        channel = document.channel(each["topic"])
+        assert channel, f"{each['topic']}: in no channel of asyncapi.yaml"
+        text = str(each["payload"])
+        if channel == "event" and "rehearsal" not in text:  # this file's own, some of them wrong on purpose
+            continue
+        assert document.wrong(channel, each) == [], each
+        seen[channel] = seen.get(channel, 0) + 1
+    assert {"status", "session", "report", "event"} <= set(seen), seen
+
+
+def traffic() -> list[dict[str, Any]]:
+    """What was heard so far: topic, qos, retain, payload."""
+    lines = TRAFFIC.read_text(errors="replace").splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 @needs_clients

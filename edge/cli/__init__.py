@@ -28,6 +28,7 @@ COMMANDS = {
     "tariff": "tariff files: check, show, import; and a month's bill under one",
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
+    "grid": "the grid operator's own limits: contact, section 14a, G100",
     "utility": "play the utility on any broker: send events, watch reports",
     "audit": "the audit log: who did what, and what was refused",
     "board": "the fail-safe I/O board on USB: info, flash, test",

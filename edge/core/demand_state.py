@@ -9,6 +9,7 @@ What follows from it (limits, prices, floors) is demand_effects.py.
 Source: OpenADR 3.1.1 User Guide 7.1, 7.3.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -197,11 +198,18 @@ def priority(known: Known) -> int:
 
 def out_of(state: State, event: OpenAdrEvent) -> str | None:
     """Return why the operator has opted out of an event; None if they have not, or may not."""
-    if event.program_id in state.plan.response.binding:
+    return reason_to_be_out(state.opted_out, event.id, event.program_id, state.plan.response.binding)
+
+
+def reason_to_be_out(
+    opted_out: Mapping[str, str], event_id: str, program_id: str, binding: tuple[str, ...]
+) -> str | None:
+    """Return the reason of opting out of an event, of its program or of all; None if none stands."""
+    if program_id in binding:
         return None
-    for key in (event.id, PROGRAM + event.program_id, EVERYTHING):
-        if key in state.opted_out:
-            return state.opted_out[key]
+    for key in (event_id, PROGRAM + program_id, EVERYTHING):
+        if key in opted_out:
+            return opted_out[key]
     return None
 
 

@@ -34,7 +34,7 @@ class GridLimits:
     def __init__(self, site: Site) -> None:
         self._limits = {each.id: each for each in site.grid_limits}
         self._read: dict[str, tuple[int, bool]] = {}  # limit -> when its contact was read, and was it closed
-        self._boxes = {each.id: Box() for each in site.grid_limits if _by_heartbeat(each)}
+        self._boxes = {each.id: Box() for each in site.grid_limits if each.by_heartbeat}
         self._counts = {each.id: Count() for each in site.grid_limits if each.kind == "g100"}
         self._kept = dict(self._counts)
         self._began = False
@@ -181,10 +181,6 @@ class GridLimits:
             says = f"{limit.id} at {limit.node}: {state}{figure}"
             found.append(GridNow(limit.id, limit.kind, limit.node, state, limit_w, says))
         return found
-
-
-def _by_heartbeat(limit: GridLimit) -> bool:
-    return limit.kind == "enwg14a" and not limit.device
 
 
 def _text(numbers: Iterable[int]) -> str:

@@ -306,6 +306,11 @@ class GridLimit(msgspec.Struct, frozen=True):
     heat_pump_w: int = 0
     premises: Literal["commercial", "domestic"] = "commercial"
 
+    @property
+    def by_heartbeat(self) -> bool:
+        """Whether it follows a box with heartbeats."""
+        return self.kind == "enwg14a" and not self.device
+
 
 class Network(msgspec.Struct, frozen=True):
     """The regional charging network.  root: the topic below which all of our messages stand.

@@ -103,8 +103,22 @@ class Price(msgspec.Struct, frozen=True):
     source: str
 
 
+class ShortStatus(msgspec.Struct, frozen=True):
+    """A vehicle that an event leaves without some of what it needs."""
+
+    charger: str
+    vehicle: str
+    missing_wh: int
+    ready_by_wall_ms: int
+
+
 class EventStatus(msgspec.Struct, frozen=True):
-    """An event of the utility: where it stands, what it asks, whether the operator opted out, and why."""
+    """An event of the utility: where it stands, what it asks, whether the operator opted out, and why.
+
+    charging_w: a limit on all chargers together.  effect: what it does here, or why it is not applicable.
+    comply: will we comply, in words; "" where nothing is forecast.  load_w: the highest that is expected.
+    short: the vehicles that will miss something because of it.
+    """
 
     id: str
     name: str
@@ -114,6 +128,33 @@ class EventStatus(msgspec.Struct, frozen=True):
     limit_w: int | None
     step: str
     opted_out: str
+    words: str
+    charging_w: int | None = None
+    effect: str = ""
+    program: str = ""
+    binding: bool = False
+    drill: bool = False
+    comply: str = ""
+    load_w: int | None = None
+    short: tuple[ShortStatus, ...] = ()
+
+
+class OptOutStatus(msgspec.Struct, frozen=True):
+    """What stands of the operator's opting out beside single events: "*" is all, "program:ID" a program's."""
+
+    what: str
+    reason: str
+    words: str
+
+
+class GridStatus(msgspec.Struct, frozen=True):
+    """A limit of the grid operator: its state in its own word, and what it leaves."""
+
+    id: str
+    kind: str
+    node: str
+    state: str
+    limit_w: int | None
     words: str
 
 

@@ -110,6 +110,45 @@ class AskOptOut(Ask, frozen=True, tag="opt_out"):
         return desk.opt_out(self.id, self.reason, who, self.back_in)
 
 
+class AskOptOutStanding(Ask, frozen=True, tag="opt_out_standing"):
+    """Opt out of all that a program sends, "" of everything; or back in."""
+
+    program: str = ""
+    reason: str = ""
+    back_in: bool = False
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.opt_out_standing(self.program, self.reason, who, self.back_in)
+
+
+class AskGrid(Ask, frozen=True, tag="grid"):
+    """The grid operator's limits."""
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.grid()
+
+
+class AskGridBeat(Ask, frozen=True, tag="grid_beat"):
+    """A heartbeat of the grid operator's box, with what it limits to for so long."""
+
+    id: str
+    limit_w: int | None = None
+    for_s: int | None = None
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.grid_beat(self.id, self.limit_w, self.for_s)
+
+
+class AskGridReset(Ask, frozen=True, tag="grid_reset"):
+    """Take a lockout back."""
+
+    id: str
+    installer: bool = False
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.grid_reset(self.id, who, self.installer)
+
+
 class AskExclusions(Ask, frozen=True, tag="exclusions"):
     """What people have entered about outages."""
 
@@ -154,6 +193,10 @@ AnyAsk = (
     | AskWindowRemove
     | AskEvents
     | AskOptOut
+    | AskOptOutStanding
+    | AskGrid
+    | AskGridBeat
+    | AskGridReset
     | AskExclusions
     | AskExclusionAdd
     | AskExclusionEnd

@@ -25,6 +25,8 @@ from edge.model.flow import (
     AnyEvent,
     Audit,
     Forget,
+    GridReset,
+    GridSignal,
     Keep,
     MakePlan,
     Noted,
@@ -61,6 +63,9 @@ HURRY_MS = 250
 
 # A violation writes the flight recorder out; not again for the same trouble within this time.
 RECORD_AGAIN_MS = 15 * 60 * SECOND_MS
+
+# What somebody has said: it need not wait for the next second.
+SPOKEN = (UtilitySaid, OptOut, OperatorLimit, GridSignal, GridReset, WindowSet, WindowRemoved)
 
 Guest = Callable[[Desk], Coroutine[Any, Any, None]]
 
@@ -109,7 +114,7 @@ class Daemon:
     def say(self, event: AnyEvent) -> None:
         """Hand an event to the core; it is taken in the order of saying."""
         self._inbox.put_nowait(event)
-        if isinstance(event, UtilitySaid | OptOut | OperatorLimit | WindowSet | WindowRemoved):
+        if isinstance(event, SPOKEN):
             self._spoken.set()
 
     def _said_by_thread(self, event: AnyEvent) -> None:

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from edge.core.demand_state import EVERYTHING, PROGRAM
 from edge.model.exclusion import Exclusion
-from edge.model.flow import AnyEvent, OptOut, WindowRemoved, WindowSet
+from edge.model.flow import AnyEvent, GridReset, GridSignal, OptOut, WindowRemoved, WindowSet
 from edge.model.records import Decision, Kept, TickRecord
 from edge.model.site import Site, Window
 from edge.model.units import SECOND_MS
@@ -24,8 +25,10 @@ from edge.shell import exclusions, why, words
 from edge.shell.answers import (
     DeskError,
     EventStatus,
+    GridStatus,
     NothingRecordedError,
     NotYetError,
+    OptOutStatus,
     Status,
     UnknownError,
     Why,
@@ -209,14 +212,68 @@ class Desk:
             if event_id not in known:
                 ids = ", ".join(known) or "(there are none)"
                 raise UnknownError(f"id: there is no event {event_id!r}; expected one of {ids}")
-            if not back_in and not (0 < len(reason) <= REASON_MAX and reason.isprintable()):
-                raise DeskError(
-                    f"reason: expected 1 to {REASON_MAX} printable characters: it is kept with the event"
-                )
-            self._store.opt_out(event_id, None if back_in else reason)
-            self._say(OptOut(self._now_ms(), self._wall_ms(), event_id, reason, back_in))
-            self._made = None
+            if not back_in:
+                self._checked_reason(reason)
+            self._not_binding(next(e.program for e in self.events() if e.id == event_id), back_in)
+            self._opted(event_id, reason, back_in)
         return next(e for e in self.events() if e.id == event_id)
+
+    def opt_out_standing(self, program: str, reason: str, who: str, back_in: bool = False) -> OptOutStatus:
+        """Opt out of all that a program sends, "" of everything; or back in.  Raises DeskError."""
+        key = PROGRAM + program if program else EVERYTHING
+        what = f"all events of program {program}" if program else "all events"
+        reason = reason.strip()
+        with self._audited(who, f"opt {'in to' if back_in else 'out of'} {what}"):
+            if back_in and key not in self._store.opt_outs():
+                raise UnknownError(f"program: nobody has opted out of {what}")
+            if not back_in:
+                self._checked_reason(reason)
+            self._not_binding(program, back_in)
+            self._opted(key, reason, back_in)
+        words = f"{what} are obeyed again" if back_in else f"{what} are not obeyed: {reason}"
+        binding = self.site.response.binding
+        if binding and not back_in and not program:
+            words += f"; but for those of {', '.join(binding)}, which are binding"
+        return OptOutStatus(key, reason, words)
+
+    def _not_binding(self, program: str, back_in: bool) -> None:
+        if program in self.site.response.binding and not back_in:
+            raise DeskError(f"program: events of {program} are binding: there is no opting out of them")
+
+    def _checked_reason(self, reason: str) -> None:
+        if not (0 < len(reason) <= REASON_MAX and reason.isprintable()):
+            raise DeskError(
+                f"reason: expected 1 to {REASON_MAX} printable characters: it is kept with the event"
+            )
+
+    def _opted(self, key: str, reason: str, back_in: bool) -> None:
+        self._store.opt_out(key, None if back_in else reason)
+        self._say(OptOut(self._now_ms(), self._wall_ms(), key, reason, back_in))
+        self._made = None
+
+    def grid(self) -> list[GridStatus]:
+        """Return the grid operator's limits as the last tick left them."""
+        if self._latest is None:
+            return []
+        return [GridStatus(g.id, g.kind, g.node, g.state, g.limit_w, g.says) for g in self._latest.grid]
+
+    def grid_beat(self, limit_id: str, limit_w: int | None, for_s: int | None) -> list[GridStatus]:
+        """Take in a heartbeat of the grid operator's box.  Raises DeskError."""
+        self._grid_limit(limit_id, [g.id for g in self.site.grid_limits if g.by_heartbeat], "heartbeat")
+        for_ms = None if for_s is None else for_s * SECOND_MS
+        self._say(GridSignal(self._now_ms(), limit_id, limit_w, for_ms))
+        return self.grid()
+
+    def grid_reset(self, limit_id: str, who: str, installer: bool) -> list[GridStatus]:
+        """Take a lockout back, as far as whoever asks may; the audit log says whether.  Raises DeskError."""
+        self._grid_limit(limit_id, [g.id for g in self.site.grid_limits if g.kind == "g100"], "lockout")
+        self._say(GridReset(self._now_ms(), self._wall_ms(), limit_id, who, installer))
+        return self.grid()
+
+    def _grid_limit(self, limit_id: str, known: list[str], what: str) -> None:
+        if limit_id not in known:
+            ids = ", ".join(known) or "(there are none)"
+            raise UnknownError(f"id: there is no limit {limit_id!r} with a {what}; expected one of {ids}")
 
     def exclusions(self) -> list[ExclusionStatus]:
         """Return what people have entered about outages, withdrawn entries as well."""

@@ -35,7 +35,7 @@ from edge.model.site import (
     Vtn,
     Window,
 )
-from edge.shell import portpolicyfile, sitecheck, siteguard
+from edge.shell import portpolicyfile, sitecheck, sitegrid, siteguard
 from edge.shell.siteread import Problem, Rows, read
 from edge.shell.sitewords import BROKER_FIELDS, TOKEN_FIELDS, VTN_FIELDS
 
@@ -121,18 +121,21 @@ def _text_of(path: Path) -> str:
 def _build(rows: Rows, folder: Path) -> Site:
     """Put the rows together.  Everything has been checked but the fallback sums."""
     head = _with_files(rows["site"][0].values, folder)
+    nodes = _parents_first(rows)
     head.setdefault("name", head["id"])
     if "port_policy" in head:
         head["port_policy"] = portpolicyfile.load(head["port_policy"])
     return Site(
         **head,
-        nodes=_parents_first(rows),
+        nodes=nodes,
         lines=tuple(Line(**row.values) for row in rows["line"]),
         meters=tuple(Meter(**_with_address(row.values)) for row in rows["meter"]),
         chargers=tuple(_charger(row.values) for row in rows["charger"]),
         boards=_boards(rows),
         windows=_windows(rows),
         utility=_utility(rows, folder, head["id"]),
+        response=sitegrid.response(rows),
+        grid_limits=sitegrid.grid_limits(rows, nodes[0].id),
         network=_network(rows, folder, head["id"]),
         policy=Policy(**(rows["policy"][0].values if rows["policy"] else {})),
     )

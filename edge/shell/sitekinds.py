@@ -225,6 +225,17 @@ def _list_of(one: Kind) -> Kind:
     return Kind(read, {"anyOf": [one.schema, {"type": "array", "items": one.schema}]})
 
 
+def list_of(one: Kind, count: int) -> Kind:
+    """A list of so many values of a kind."""
+
+    def read(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) != count:
+            raise Wrong(f"a list of {count} values")
+        return tuple(one.read(each) for each in value)
+
+    return Kind(read, {"type": "array", "items": one.schema, "minItems": count, "maxItems": count})
+
+
 def whole(low: int, high: int, factor: int = 1, unit: str = "") -> Kind:
     """Whole numbers in a range, multiplied by `factor` on the way in."""
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from edge.shell.sitekey import Key, Table
 from edge.shell.sitekinds import Wrong
-from edge.shell.sitewords import TABLES, Key, Table
+from edge.shell.sitewords import TABLES
 
 Lines = dict[tuple[str, int, str], int]
 

@@ -8,7 +8,8 @@ docs/site.schema.json comes from `depot check --schema`, and a test keeps it cur
 
 from typing import Any
 
-from edge.shell.sitewords import TABLES, Table
+from edge.shell.sitekey import Table
+from edge.shell.sitewords import TABLES
 
 
 def schema() -> dict[str, Any]:

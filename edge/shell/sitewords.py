@@ -5,8 +5,8 @@ Rule: a key exists if and only if it has a row here.  The reader (siteread.py), 
 in sitekinds.py, what concerns more than one key in sitecheck.py.
 """
 
-from dataclasses import dataclass, field
-
+from edge.shell.sitegridwords import CHARGER_KEYS, GRID_TABLES, RANDOM_DELAY, WINDOW_KEYS
+from edge.shell.sitekey import Key, Table
 from edge.shell.sitekinds import (
     AMPS,
     AMPS3,
@@ -28,47 +28,10 @@ from edge.shell.sitekinds import (
     TOPIC,
     TOPIC_FILTERS,
     URL,
-    Kind,
     choice,
     seconds,
     whole,
 )
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key of a table.  to: the field of the model's struct; "" is the key's own name."""
-
-    name: str
-    kind: Kind
-    says: str
-    required: bool = False
-    to: str = ""
-
-    @property
-    def target(self) -> str:
-        return self.to or self.name
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the file.  many: written `[[name]]`, as often as needed."""
-
-    name: str
-    says: str
-    keys: tuple[Key, ...]
-    many: bool = False
-    required: bool = False
-    by_name: dict[str, Key] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.by_name.update({key.name: key for key in self.keys})
-
-    @property
-    def title(self) -> str:
-        """The heading as it stands in the file."""
-        return f"[[{self.name}]]" if self.many else f"[{self.name}]"
-
 
 # The settings of a serial line that Modbus devices have.  Source: Modbus over Serial Line V1.02, 2.5.
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
@@ -206,6 +169,7 @@ TABLES: dict[str, Table] = {
                 Key("name", TEXT, "what people call it; the charger's id if not given"),
                 Key("keep_on", FLAG, "its vehicle must not see 0 A: kept at min_a; false if not given"),
                 Key("on_off_s", seconds(0, 3600), "least time on and off; the policy's", to="on_off_ms"),
+                *CHARGER_KEYS,
             ),
             many=True,
         ),
@@ -255,6 +219,7 @@ TABLES: dict[str, Table] = {
                 Key("days", DAYS, "days of `from`; daily if not given"),
                 Key("priority", whole(-100, 100), "lower is served first; 0 if not given"),
                 Key("vehicle", TEXT, "the vehicle's name"),
+                *WINDOW_KEYS,
             ),
             many=True,
         ),
@@ -323,7 +288,9 @@ TABLES: dict[str, Table] = {
                     to="raise_hold_ms",
                 ),
                 Key("on_off_s", seconds(0, 3600), "least time on and off; 300", to="on_off_ms"),
+                RANDOM_DELAY,
             ),
         ),
+        *GRID_TABLES,
     )
 }

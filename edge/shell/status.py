@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from edge.core.demand_state import reason_to_be_out
 from edge.model.records import ChargerNow, DemandNow, EventNow, NodeNow, PlanNow, TickRecord
 from edge.model.site import Charger, Node, Site
 from edge.model.units import PHASE_NAMES, PHASES
@@ -13,6 +14,7 @@ from edge.shell.answers import (
     NodeStatus,
     PlanStatus,
     Price,
+    ShortStatus,
     Status,
 )
 from edge.shell.why import ALL_THAT_IT_CAN_USE, FULL_BELOW_MA, held_by, silent_meter
@@ -63,10 +65,20 @@ class StatusMaker:
         end = "until further notice"
         if event.to_wall_ms is not None:
             end = f"to {words.clock(event.to_wall_ms, self._zone, now_ms)}"
-        what = event.payload_type if event.limit_w is None else f"at most {words.kw(event.limit_w)}"
-        opted_out = opt_outs.get(event.event_id, "")
+        what = event.payload_type
+        if event.limit_w is not None:
+            what = f"at most {words.kw(event.limit_w)}"
+        elif event.charging_w is not None:
+            what += f", charging at most {words.kw(event.charging_w)}"
+        elif event.effect:
+            what = f"{what}: {event.effect}".removeprefix(": ")
+        binding = self._site.response.binding
+        opted_out = reason_to_be_out(opt_outs, event.event_id, event.program_id, binding) or ""
         step = words.STEPS.get(event.step, event.step)
-        text = f"{event.name or event.event_id}: {what}, {start} {end}, {step}"
+        kind = "drill, " if event.drill else ""
+        text = f"{event.name or event.event_id}: {kind}{what}, {start} {end}, {step}"
+        comply = "" if opted_out else words.comply(event, self._zone, now_ms)
+        text += f"; {comply}" if comply else ""
         return EventStatus(
             id=event.event_id,
             name=event.name,
@@ -77,6 +89,17 @@ class StatusMaker:
             step=event.step,
             opted_out=opted_out,
             words=text + (f"; opted out: {opted_out}" if opted_out else ""),
+            charging_w=event.charging_w,
+            effect=event.effect,
+            program=event.program_id,
+            binding=event.binding,
+            drill=event.drill,
+            comply=comply,
+            load_w=event.outlook.load_w if event.outlook else None,
+            short=tuple(
+                ShortStatus(s.charger, s.vehicle, s.missing_wh, s.ready_by_wall_ms)
+                for s in (event.outlook.short if event.outlook else ())
+            ),
         )
 
     def _plan(self, plan: PlanNow, now_ms: int) -> PlanStatus:

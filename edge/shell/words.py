@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from edge.model.records import ChargerNow, PlanNow
+from edge.model.records import ChargerNow, EventNow, PlanNow
 from edge.model.site import Window
 from edge.model.units import PHASE_NAMES, amps_text
 
@@ -36,7 +36,14 @@ PROMISES = {
 
 
 # Where an event of the utility stands.
-STEPS = {"far": "to come", "near": "begins soon", "active": "holds now", "done": "over"}
+STEPS = {
+    "received": "to come",
+    "expired": "over before it was obeyed",
+    "far": "to come",
+    "near": "begins soon",
+    "active": "holds now",
+    "done": "over",
+}
 
 
 def amps(current_ma: int) -> str:
@@ -168,6 +175,22 @@ def plan(now: PlanNow, zone: ZoneInfo, wall_ms: int, currency: str) -> str:
     if now.trouble:
         parts.append(f"the next one fails: {now.trouble}")
     return "; ".join(parts)
+
+
+def comply(event: EventNow, zone: ZoneInfo, now_ms: int) -> str:
+    """Return whether an event will be complied with, and who misses what because of it; "" if unknown."""
+    outlook = event.outlook
+    if outlook is None:
+        return ""
+    head = f"will comply: {kw(outlook.load_w)} expected"
+    if not outlook.complies:
+        head = f"will not comply: {kw(outlook.least_w)} cannot be lowered"
+    missing = [
+        f"{s.vehicle or s.charger} misses {kwh(s.missing_wh)} of what it needs by "
+        f"{clock(s.ready_by_wall_ms, zone, now_ms)}"
+        for s in outlook.short
+    ]
+    return "; ".join([head, *missing])
 
 
 def days(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import functools
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,12 @@ from edge.model.messages import (
 )
 from edge.model.records import ChargeBlock, Decision, LoadBlock, PortInterval, Promise, Session
 from edge.shell.outbox import Ack
+from tests.fakes.openadr_schema import components
 from tests.fakes.openadr_schema import errors as openadr_errors
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMAS = ROOT / "docs" / "messages.schema.json"
+OPENADR = ROOT / "docs" / "openadr.schema.json"
 ASYNCAPI = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
 ASYNCAPI_3 = ROOT / "tests" / "vectors" / "asyncapi" / "3.0.0.json.gz"
 
@@ -94,6 +97,31 @@ def test_the_schemas_are_those_of_the_structs() -> None:
     if os.environ.get("DEPOT_WRITE_SCHEMAS"):
         SCHEMAS.write_text(text)
     assert SCHEMAS.read_text() == text, "run: DEPOT_WRITE_SCHEMAS=1 pytest tests/shell/test_messages.py"
+
+
+def openadr_schemas() -> dict[str, Any]:
+    """What asyncapi.yaml needs of openadr3.yaml, as JSON Schema: notification, event, reportRequest."""
+    # YAML makes times of the examples.
+    text = json.dumps(components(), default=lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}").replace(
+        "#/components/schemas/", "#/$defs/"
+    )
+    every, wanted = json.loads(text), ["notification", "event", "reportRequest"]
+    for name in wanted:  # and what they refer to
+        referred = re.findall(r"#/\$defs/(\w+)", json.dumps(every[name]))
+        wanted += [each for each in dict.fromkeys(referred) if each not in wanted]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "OpenADR 3.1.1: what a depot and a utility exchange over MQTT",
+        "$comment": "Made from openadr3.yaml of the OpenADR Alliance (Apache-2.0), tests/vectors/openadr.",
+        "$defs": {name: every[name] for name in sorted(wanted)},
+    }
+
+
+def test_the_openadr_schemas_are_the_specifications() -> None:
+    text = json.dumps(openadr_schemas(), indent=1, ensure_ascii=False) + "\n"
+    if os.environ.get("DEPOT_WRITE_SCHEMAS"):
+        OPENADR.write_text(text)
+    assert OPENADR.read_text() == text, "run: DEPOT_WRITE_SCHEMAS=1 pytest tests/shell/test_messages.py"
 
 
 def of(message: Told | None) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_an_event_is_polled_changed_and_deleted(tmp_path: Path) -> None:
         server.put("events", event(40))
         async with depot(tmp_path, vtn=polled(server)) as found:
             await until(lambda: found.limit_w == 40_000)
-            assert found.links == [(True, "")]
+            await until(lambda: found.links == [(True, "")])
             server.put("events", event(25))
             await until(lambda: found.limit_w == 25_000)
             await asyncio.sleep(0.5)
