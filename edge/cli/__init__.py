@@ -35,6 +35,8 @@ COMMANDS = {
     "uptime": "uptime per port and month",
     "outage": "what people know of outages: vandalism, disasters, repairs, with evidence",
     "maintenance": "scheduled maintenance, announced before it begins",
+    "indicators": "the depot's indicators of a month, each with its definition",
+    "health": "what to look at before it fails: trends of devices, with thresholds",
     "export": "records of a month as a table for other programs",
     "network": "the charging network's end: receives from many depots, and reports on them",
     "balance": "one sharing problem through the C core",

@@ -52,6 +52,7 @@ from edge.model.records import (
     Session,
 )
 from edge.model.site import Window
+from edge.model.trends import DeviceHealth
 from edge.model.units import DAY_MS, MINUTE_MS, QUARTER_MS
 from edge.shell import storetables
 from edge.shell.storefile import MEMORY, StoreDamaged, StoreTrouble, connect, set_aside, told
@@ -94,7 +95,7 @@ def _may_wait(row: Kept) -> bool:
     """Whether nobody has been told of a row: a decision, a block, or how far a session has come."""
     if isinstance(row, Session):
         return row.end_wall_ms is None and row.duration_ms > 0
-    return isinstance(row, Decision | LoadBlock | ChargeBlock | LoadSlot | ChargerSlot)
+    return isinstance(row, Decision | DeviceHealth | LoadBlock | ChargeBlock | LoadSlot | ChargerSlot)
 
 
 def open_store(path: Path | str, boot_id: str) -> tuple["Store", list[str]]:
@@ -364,6 +365,8 @@ class Store(OutboxTable):
             run("DELETE FROM audit WHERE wall_ms < ?", (wall_ms - AUDIT_KEPT_MS,))
             for table in ("load_block", "charge_block"):
                 run(f"DELETE FROM {table} WHERE start_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
+            run("DELETE FROM device_health WHERE start_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
+            run("DELETE FROM departure WHERE ready_by_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
             for table in ("load_slot", "charger_slot"):
                 run(f"DELETE FROM {table} WHERE start_wall_ms < ?", (wall_ms - SLOTS_KEPT_MS,))
             run("DELETE FROM outbox WHERE done_wall_ms < ?", (wall_ms - MESSAGES_KEPT_MS,))
