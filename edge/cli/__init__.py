@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "what is going on now",
     "why": "why a charger gets what it gets, now or at a time",
     "tariff": "tariff files: check, show, import; and a month's bill under one",
+    "cost": "what charging cost in a month: as billed, uncontrolled, and at best in hindsight",
     "window": "charge windows: add, list, remove",
     "events": "the utility's events",
     "grid": "the grid operator's own limits: contact, section 14a, G100",
