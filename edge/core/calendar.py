@@ -39,6 +39,10 @@ from edge.model.units import HOUR_MS, MINUTE_MS, QUARTER_MS
 PRICES_FOR_MS = 48 * HOUR_MS
 
 
+# Windows at the beginnings of more events than this are not looked up: a tick has little time.
+EVENTS_LOOKED_AT = 4
+
+
 class Calendar:
     """The windows, the tariff and the utility's events of one site."""
 
@@ -175,6 +179,16 @@ class Calendar:
         """Return the utility's events: limits as far as prices reach, a line for whatever else is known."""
         self._look(wall_ms)
         return self._events
+
+    def coming(self, events: list[EventNow]) -> list[Stay]:
+        """Return the windows that hold when events begin, for vehicles that are not there yet."""
+        begins = sorted({e.from_wall_ms for e in events if e.limit_w is not None or e.charging_w is not None})
+        return [
+            found
+            for charger in self._site.chargers
+            for begin in begins[:EVENTS_LOOKED_AT]
+            if (found := stay(list(self._windows.values()), charger.id, begin, self._site.timezone))
+        ]
 
     def cuts(self, wall_ms: int) -> Cuts:
         """Return where slots of the load history end for the sake of the utility's events."""
