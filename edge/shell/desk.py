@@ -21,6 +21,7 @@ from edge.model.flow import AnyEvent, GridReset, GridSignal, OptOut, WindowRemov
 from edge.model.records import Decision, Kept, TickRecord
 from edge.model.site import Site, Window
 from edge.model.units import SECOND_MS
+from edge.report.performance import EventReport
 from edge.shell import exclusions, why, words
 from edge.shell.answers import (
     DeskError,
@@ -80,7 +81,8 @@ class DeskStore(HasDecisions, Protocol):
 class Desk:
     """Answer for the daemon.
 
-    say: hands an event to the core.  now_ms, wall_ms: the clocks.
+    say: hands an event to the core.  now_ms, wall_ms: the clocks.  report: makes the report of an event by
+    its id, None where nothing was measured of it; it reads the disk.
     ticks: how many were noted: another number is a newer status.
     """
 
@@ -92,6 +94,7 @@ class Desk:
         *,
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        report: Callable[[str], EventReport | None] = lambda event_id: None,
     ) -> None:
         self.site = site
         self.lookback = Lookback()
@@ -100,6 +103,7 @@ class Desk:
         self._now_ms = now_ms
         self._wall_ms = wall_ms
         self._make = StatusMaker(site)
+        self._report = report
         self._latest: TickRecord | None = None
         self._made: Status | None = None
         self._next = asyncio.Event()
@@ -177,6 +181,13 @@ class Desk:
             return []
         opt_outs = self._store.opt_outs()
         return [self._make.event(e, self._latest.wall_ms, opt_outs) for e in self._latest.events]
+
+    async def event_report(self, event_id: str) -> EventReport:
+        """Return what was done about an event.  Raises DeskError where nothing was measured of it."""
+        found = await asyncio.to_thread(self._report, event_id)
+        if found is None:
+            raise NothingRecordedError(f"nothing was measured of event {event_id!r}")
+        return found
 
     # What commands wish.  who: the person, as the shell knows them, for the audit log.
 

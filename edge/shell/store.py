@@ -204,6 +204,8 @@ class Store(OutboxTable):
     def keep(self, row: Kept, message: Message | None = None) -> None:
         """Keep a row with the next commit; in the same transaction, put a message into the outbox."""
         self._put(key_of(row), *put_row(row), may_wait=message is None and _may_wait(row))
+        if isinstance(row, Compliance):  # an interval is over: whoever looks now wants its load, too
+            self._waiting_since_ms = self._clock() - WAIT_MS
         if isinstance(row, Exclusion):
             self._entered[row.id] = row
         if message is not None:
