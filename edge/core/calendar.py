@@ -23,6 +23,7 @@ from edge.model.flow import (
     Keep,
     Link,
     OptOut,
+    ProgramSaid,
     Restored,
     Tick,
     UtilitySaid,
@@ -94,12 +95,14 @@ class Calendar:
         self._look(wall_ms)
         return self._ceilings
 
-    def utility(self, event: UtilitySaid | UtilityTaken | OptOut) -> list[AnyCommand]:
+    def utility(self, event: UtilitySaid | UtilityTaken | ProgramSaid | OptOut) -> list[AnyCommand]:
         """Take in what the utility has said, or what the operator says to it."""
         self._minute = -1
         match event:
             case OptOut():
                 self._utility, commands = dr.opted(self._utility, event)
+            case ProgramSaid():
+                self._utility, commands = dr.program_said(self._utility, event)
             case UtilityTaken():
                 self._utility, commands = dr.taken(self._utility, event)
             case UtilitySaid():

@@ -43,6 +43,7 @@ from edge.model.flow import (
     OperatorLimit,
     OptOut,
     Planned,
+    ProgramSaid,
     Reading,
     Restored,
     SetCurrent,
@@ -102,7 +103,7 @@ class Controller:
                 self._boards.lost(event.device, event.why)
             case Written():
                 self._state.written(event.charger, event.current_ma, event.at_ms)
-            case UtilitySaid() | UtilityTaken() | OptOut():
+            case UtilitySaid() | UtilityTaken() | ProgramSaid() | OptOut():
                 return self._calendar.utility(event)
             case WindowSet() | WindowRemoved():
                 self._calendar.window(event)

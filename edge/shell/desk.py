@@ -248,7 +248,8 @@ class Desk:
         return OptOutStatus(key, reason, words)
 
     def _not_binding(self, program: str, back_in: bool) -> None:
-        if program in self.site.response.binding and not back_in:
+        told = any(event.binding and event.program == program for event in self.events())
+        if (told or program in self.site.response.binding) and not back_in:
             raise DeskError(f"program: events of {program} are binding: there is no opting out of them")
 
     def _checked_reason(self, reason: str) -> None:
