@@ -9,13 +9,14 @@ the weight of carbon, and what the site would get for exporting while it would e
 
 from edge.core import demand_effects as effects
 from edge.core import demand_response as dr
+from edge.core import holidays
 from edge.core import tariff as tariffs
 from edge.core.demand_effects import Hold, Vehicle
 from edge.core.demand_state import Seen
 from edge.core.loadbook import Cuts
 from edge.core.peaks import Peaks, Quarter
 from edge.core.prices import added, overlaid
-from edge.core.windows import Stay, minute_of, stay
+from edge.core.windows import Stay, each_charger, minute_of, stay, year_of
 from edge.model.dayplan import Ceiling
 from edge.model.flow import (
     AnyCommand,
@@ -54,7 +55,10 @@ class Calendar:
         self._demand: list[DemandNow] = []
         self._windows = {w.id: w for w in site.windows}
         self._utility = dr.State.of(site)
-        self._all_windows = tuple(self._windows.values())
+        self._all_windows: tuple[Window, ...] | None = None
+        self._year = 0
+        names = {name for charger in site.chargers for name in charger.groups}
+        self._groups = {name: [c.id for c in site.chargers if name in c.groups] for name in names}
         self._minute = -1
         self._prices: list[PriceNow] = []
         self._steering: list[PriceNow] = []
@@ -71,7 +75,7 @@ class Calendar:
         for row in event.kept:
             if isinstance(row, LoadBlock) and row.start_wall_ms < this_quarter:
                 self.flowed(row)
-        self._all_windows = tuple(self._windows.values())
+        self._all_windows = None
         self._utility, commands = dr.restored(self._utility, event)
         self._minute = -1
         return commands
@@ -83,11 +87,16 @@ class Calendar:
             self._windows.pop(event.window_id, None)
         else:
             self._windows[event.window.id] = event.window
-        self._all_windows = tuple(self._windows.values())
+        self._all_windows = None
 
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        """The charge windows of site file and operator."""
+    def windows(self, wall_ms: int) -> tuple[Window, ...]:
+        """Return the charge windows of site file and operator, charger by charger."""
+        year = year_of(wall_ms, self._site.timezone)
+        if self._all_windows is None or year != self._year:
+            rules = self._book.tariff.holidays if self._book else ()
+            closed = holidays.of_year(rules, year) | holidays.of_year(rules, year + 1)
+            self._all_windows = each_charger(self._windows.values(), self._groups, closed)
+            self._year = year
         return self._all_windows
 
     def ceilings(self, wall_ms: int) -> tuple[Ceiling, ...]:
@@ -118,7 +127,7 @@ class Calendar:
         """Return the window that holds for a charger now."""
         self._look(wall_ms)
         if charger not in self._stays:
-            windows = list(self._windows.values())
+            windows = self.windows(wall_ms)
             self._stays[charger] = stay(windows, charger, wall_ms, self._site.timezone)
         return self._stays[charger]
 

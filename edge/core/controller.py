@@ -217,6 +217,7 @@ class Controller:
             takes_ma, phases = self._taken[charger.id].of(max_ma, charger.phases)
             takes_w = takes_ma * len(phases) * self.site.voltage_v // 1000
             stay = self._calendar.stay(charger.id, tick.wall_ms) if tick.wall_trusted else None
+            soc_pm = self._state.chargers[charger.id].values.get("soc_pm")
             found.append(
                 asks.Vehicle(
                     charger.id,
@@ -230,6 +231,7 @@ class Controller:
                     takes_w,
                     self._planner.step(charger.id, stay, tick),
                     self._starts_after(charger, stay, tick),
+                    soc_pm if isinstance(soc_pm, int) else None,
                 )
             )
         return found

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from edge.core.demand_state import EVERYTHING, PROGRAM
 from edge.model.exclusion import Exclusion
 from edge.model.flow import AnyEvent, GridReset, GridSignal, OptOut, WindowRemoved, WindowSet
@@ -33,6 +35,7 @@ from edge.shell.answers import (
     Status,
     UnknownError,
     Why,
+    WindowPreview,
     WindowStatus,
 )
 from edge.shell.exclusions import ExclusionStatus, ExclusionWish
@@ -199,6 +202,32 @@ class Desk:
             self._say(WindowSet(self._now_ms(), window))
         return self._window(window)
 
+    def window_import(
+        self, wishes: list[tuple[int, WindowWish]], who: str, apply: bool
+    ) -> list[WindowPreview]:
+        """Return what would become of windows of a file; with `apply`, and none refused, add them all."""
+        known = {w.id: w for w in self._all_windows()}
+        found: list[WindowPreview] = []
+        new: list[Window] = []
+        for line, wish in wishes:
+            try:
+                window = checked(wish, self.site, known.values())
+            except DeskError as error:
+                found.append(WindowPreview(line, "refused", wish.charger, error=str(error)))
+                continue
+            what = "replaced" if window.id in known else "added"
+            known[window.id] = window
+            new.append(window)
+            found.append(WindowPreview(line, what, words.window(window)))
+        notes = iter(note(window, self.site, known.values()) for window in new)
+        found = [each if each.error else msgspec.structs.replace(each, note=next(notes)) for each in found]
+        if apply and not any(each.error for each in found):
+            with self._audited(who, f"{len(new)} windows imported"):
+                for window in new:
+                    self._store.window_set(window)
+                    self._say(WindowSet(self._now_ms(), window))
+        return found
+
     def window_remove(self, window_id: str, who: str) -> WindowStatus:
         """Remove a charge window of the operator and return it.  Raises DeskError."""
         with self._audited(who, f"window {window_id} removed"):
@@ -329,7 +358,7 @@ class Desk:
     def _window(self, w: Window) -> WindowStatus:
         return WindowStatus(
             id=w.id,
-            charger=w.charger,
+            charger=w.charger or w.group,
             days=list(w.days),
             from_time=words.minutes(w.from_min),
             ready_by=words.minutes(w.ready_by_min),
@@ -337,8 +366,14 @@ class Desk:
             priority=w.priority,
             vehicle=w.vehicle,
             source=w.source,
-            note=note(w, self.site),
+            note=note(w, self.site, self._all_windows()),
             words=words.window(w),
+            dates=list(w.dates),
+            not_on=list(w.not_on),
+            holidays=w.holidays,
+            soc_pm=w.soc_pm,
+            arrive_wh=w.arrive_wh,
+            must_leave=w.must_leave,
         )
 
     def _wake(self) -> None:
