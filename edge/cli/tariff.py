@@ -243,7 +243,7 @@ def _bill(args: argparse.Namespace) -> int:
 def tariff_of(args: argparse.Namespace, timezone: str) -> Tariff:
     """Return the tariff of a command's FILE, else of its site file.  Raises CallError."""
     if getattr(args, "file", None) is not None:
-        return _loaded(args.file, timezone)
+        return _loaded(Path(args.file), timezone)
     if args.site is None:
         raise CallError(f"{args.command}: expected a tariff file, or --site with one")
     try:

@@ -2,11 +2,14 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
-from edge.cli import asking
-from edge.shell.answers import WindowStatus
-from edge.shell.control import AskWindowAdd, AskWindowRemove, AskWindows
+from edge.cli import CallError, asking
+from edge.shell.answers import DeskError, Status, WindowPreview, WindowStatus
+from edge.shell.control import AskStatus, AskWindowAdd, AskWindowImport, AskWindowRemove, AskWindows
+from edge.shell.windowfiles import read
+from edge.shell.windowneeds import ARRIVES_WITH
 from edge.shell.windows import WindowWish
 from edge.shell.words import days
 
@@ -15,29 +18,54 @@ EPILOG = """examples:
   depot window add bay-3 --from 18:00 --ready-by 06:00 --need-kwh 40
   depot window add bay-3 --from 18:00 --ready-by 06:00 --need-kwh 40 \\
       --days mon-fri --priority 1 --vehicle "van 12" --id van-12
+  depot window add vans --from 17:00 --ready-by 06:00 --km 180 --kwh-per-km 0.22 --not-on 2026-12-25
+  depot window add bay-4 --from 18:00 --ready-by 06:00 --soc 80 --battery-kwh 60 --arrive-kwh 8
+  depot window import vans.csv               what would become of them
+  depot window import fleet.ics --apply      and do it, all or none
   depot window remove van-12
 
 A ready-by that is earlier than the start is on the next day.  Energy is in kWh.  Days are those of the
 start.  Priority 0 is served first.  An id that exists is replaced.  Times are local to the site.
+Instead of a charger, the name of a group of chargers (groups in the site file).
 """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
-    doing = parser.add_subparsers(dest="doing", metavar="add|list|remove", required=True)
+    doing = parser.add_subparsers(dest="doing", metavar="add|list|import|remove", required=True)
     alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
 
     add = doing.add_parser("add", help="add a window, or replace the one with that id", **alike)
-    add.add_argument("charger", metavar="CHARGER", help="its id in the site file")
+    add.add_argument("charger", metavar="CHARGER", help="its id in the site file, or a group of them")
     add.add_argument("--from", dest="from_time", metavar="HH:MM", required=True, help="when it is there")
     add.add_argument("--ready-by", metavar="HH:MM", required=True, help="when it leaves")
-    add.add_argument("--need-kwh", metavar="KWH", required=True, help="the energy that it needs, in kWh")
+    add.add_argument("--need-kwh", metavar="KWH", default="", help="the energy that it needs, in kWh")
+    add.add_argument("--soc", metavar="PERCENT", default="", help="or the state of charge to reach")
+    add.add_argument("--battery-kwh", metavar="KWH", default="", help="size of its battery, for --soc")
+    add.add_argument(
+        "--arrives-with",
+        metavar="PERCENT",
+        default=ARRIVES_WITH,
+        help=f"for --soc, where the charger does not tell it ({ARRIVES_WITH})",
+    )
+    add.add_argument("--km", default="", help="or how far it goes")
+    add.add_argument("--kwh-per-km", metavar="KWH", default="", help="its consumption, for --km")
+    add.add_argument("--arrive-kwh", metavar="KWH", default="", help="so much at once, at any price")
+    add.add_argument("--dates", default="", help="for these days only: 2026-12-24,2026-12-31")
+    add.add_argument("--not-on", default="", metavar="DATES", help="not on these days")
+    add.add_argument("--no-holidays", action="store_true", help="not on the tariff's holidays")
+    add.add_argument("--must-leave", action="store_true", help="exempt from the utility's signals")
     add.add_argument("--days", default="daily", help="daily, weekdays, weekend, mon-fri, sat,sun … (daily)")
     add.add_argument("--priority", type=int, default=0, metavar="N", help="0 is served first (0)")
     add.add_argument("--vehicle", default="", help="its name, for people")
     add.add_argument("--id", default="", help="of the window; made from the charger's where it is left out")
     asking.arguments(add)
+
+    import_ = doing.add_parser("import", help="windows of a CSV or iCalendar file", **alike)
+    import_.add_argument("file", type=Path, metavar="FILE", help="with a header row, or with VEVENTs")
+    import_.add_argument("--apply", action="store_true", help="add them, all or none; else only a preview")
+    asking.arguments(import_)
 
     asking.arguments(doing.add_parser("list", help="all windows: of the site file, and added here", **alike))
 
@@ -47,7 +75,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Add, list or remove.  Returns 0."""
+    """Add, list, import or remove.  Returns 0; 1 where windows of a file are refused."""
+    if args.doing == "import":
+        return _import(args)
     if args.doing == "list":
         windows = asking.ask(args.state, AskWindows(), list[WindowStatus])
         if args.json:
@@ -65,6 +95,16 @@ def run(args: argparse.Namespace) -> int:
             priority=args.priority,
             vehicle=args.vehicle,
             id=args.id,
+            soc=args.soc,
+            battery_kwh=args.battery_kwh,
+            arrives_with=args.arrives_with,
+            km=args.km,
+            kwh_per_km=args.kwh_per_km,
+            arrive_kwh=args.arrive_kwh,
+            dates=args.dates,
+            not_on=args.not_on,
+            holidays=not args.no_holidays,
+            must_leave=args.must_leave,
         )
         window = asking.ask(args.state, AskWindowAdd(wish), WindowStatus)
     else:
@@ -78,6 +118,34 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _import(args: argparse.Namespace) -> int:
+    """Show what would become of a file's windows, or do it."""
+    timezone = asking.ask(args.state, AskStatus(), Status).timezone
+    try:
+        entries = read(args.file.name, args.file.read_text(encoding="utf-8"), timezone)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CallError(f"{args.file}: cannot be read: {error}") from error
+    except DeskError as error:
+        raise CallError(str(error)) from error
+    wishes = [(entry.line, entry.wish) for entry in entries]
+    found = asking.ask(args.state, AskWindowImport(wishes, args.apply), list[WindowPreview])
+    refused = [each for each in found if each.error]
+    done = args.apply and not refused
+    if args.json:
+        asking.print_json({"applied": done, "windows": found})
+        return 1 if refused else 0
+    for each in found:
+        what = each.what if done or each.error else f"would be {each.what}"
+        print(f"line {each.line}: {what}: {each.error or each.words}")
+        if each.note:
+            print(f"  look at this: {each.note}")
+    if refused:
+        print(f"{len(refused)} of {len(found)} refused; nothing was added", file=sys.stderr)
+    elif not args.apply:
+        print(f"{len(found)} windows; --apply adds them", file=sys.stderr)
+    return 1 if refused else 0
+
+
 def listed(windows: list[WindowStatus]) -> str:
     """Return the windows as a table."""
     if not windows:
@@ -87,10 +155,10 @@ def listed(windows: list[WindowStatus]) -> str:
         (
             w.id,
             w.charger,
-            days(w.days),
+            " ".join(w.dates) or days(w.days),
             w.from_time,
             w.ready_by,
-            f"{w.need_wh / 1000:g} kWh",
+            f"{w.soc_pm / 10:g} %" if w.soc_pm else f"{w.need_wh / 1000:g} kWh",
             str(w.priority),
             "; ".join(
                 part for part in (w.vehicle, "site file" if w.source == "site" else "", w.note) if part

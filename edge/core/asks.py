@@ -15,7 +15,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from edge.core.dayplan import Step
-from edge.core.windows import Stay, clock
+from edge.core.windows import Stay, clock, missing_wh
 from edge.model.records import PriceNow
 from edge.model.units import HOUR_MS, IEC_61851_MIN_MA, MINUTE_MS, SECOND_MS
 
@@ -39,6 +39,7 @@ class Vehicle:
     share_w: what it can count on.  session_wh: charged since it came.  urged: why it is not to wait for a
     lower price, "" where nothing says so.  exempt: from the utility's signals.
     takes_w: at max_ma, on the phases that it uses.  step: what the plan has for it now, None without one.
+    soc_pm: its state of charge in thousandths, where the charger tells it.
     starts_after: UTC ms before which it does not begin, drawn at random; 0 for none.
     """
 
@@ -53,6 +54,7 @@ class Vehicle:
     takes_w: int = 0
     step: Step | None = None
     starts_after: int = 0
+    soc_pm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,16 @@ def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, 
         now = Want(vehicle.charger, vehicle.max_ma, why, 0, None, None, "", exempt=vehicle.exempt)
         return _delayed(now, vehicle, wall_ms, timezone)
     found = _with_window(vehicle, vehicle.stay, prices, wall_ms, timezone)
-    return _delayed(found, vehicle, wall_ms, timezone)
+    return _delayed(_on_arrival(found, vehicle, vehicle.stay), vehicle, wall_ms, timezone)
+
+
+def _on_arrival(want: Want, vehicle: Vehicle, stay: Stay) -> Want:
+    """Return what a vehicle wants while it lacks what it is to have at once: all, whatever it costs."""
+    first_wh = min(stay.window.arrive_wh, stay.window.need_wh)
+    if not want.need_wh or vehicle.session_wh >= first_wh or want.max_ma == vehicle.max_ma:
+        return want
+    why = f"has {kwh(vehicle.session_wh)} of the {kwh(first_wh)} that it gets on arrival"
+    return replace(want, max_ma=vehicle.max_ma, because=why)
 
 
 def _delayed(want: Want, vehicle: Vehicle, wall_ms: int, timezone: str) -> Want:
@@ -115,10 +126,11 @@ def _nothing(vehicle: Vehicle, because: str) -> Want:
 
 def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: int, timezone: str) -> Want:
     priority = stay.window.priority
-    left_wh = max(0, stay.window.need_wh - vehicle.session_wh)
+    left_wh = missing_wh(stay.window, vehicle.session_wh, vehicle.soc_pm)
     by = clock(stay.ready_by_wall_ms, timezone)
     if left_wh == 0:
-        done = f"has its {kwh(stay.window.need_wh)}"
+        soc = stay.window.soc_pm if vehicle.soc_pm is not None else 0
+        done = f"has its {soc // 10} %" if soc else f"has its {kwh(stay.window.need_wh)}"
         return Want(vehicle.charger, 0, done, priority, None, 0, "ready")
     if vehicle.step is not None:
         return _as_planned(vehicle, stay, vehicle.step, left_wh, wall_ms, timezone)

@@ -9,13 +9,14 @@ the weight of carbon, and what the site would get for exporting while it would e
 
 from edge.core import demand_effects as effects
 from edge.core import demand_response as dr
+from edge.core import holidays
 from edge.core import tariff as tariffs
 from edge.core.demand_effects import Hold, Vehicle
 from edge.core.demand_state import Seen
 from edge.core.loadbook import Cuts
 from edge.core.peaks import Peaks, Quarter
 from edge.core.prices import added, overlaid
-from edge.core.windows import Stay, minute_of, stay
+from edge.core.windows import Stay, each_charger, minute_of, stay, year_of
 from edge.model.dayplan import Ceiling
 from edge.model.flow import (
     AnyCommand,
@@ -23,6 +24,7 @@ from edge.model.flow import (
     Keep,
     Link,
     OptOut,
+    ProgramSaid,
     Restored,
     Tick,
     UtilitySaid,
@@ -39,6 +41,10 @@ from edge.model.units import HOUR_MS, MINUTE_MS, QUARTER_MS
 PRICES_FOR_MS = 48 * HOUR_MS
 
 
+# Windows at the beginnings of more events than this are not looked up: a tick has little time.
+EVENTS_LOOKED_AT = 4
+
+
 class Calendar:
     """The windows, the tariff and the utility's events of one site."""
 
@@ -49,7 +55,10 @@ class Calendar:
         self._demand: list[DemandNow] = []
         self._windows = {w.id: w for w in site.windows}
         self._utility = dr.State.of(site)
-        self._all_windows = tuple(self._windows.values())
+        self._all_windows: tuple[Window, ...] | None = None
+        self._year = 0
+        names = {name for charger in site.chargers for name in charger.groups}
+        self._groups = {name: [c.id for c in site.chargers if name in c.groups] for name in names}
         self._minute = -1
         self._prices: list[PriceNow] = []
         self._steering: list[PriceNow] = []
@@ -66,7 +75,7 @@ class Calendar:
         for row in event.kept:
             if isinstance(row, LoadBlock) and row.start_wall_ms < this_quarter:
                 self.flowed(row)
-        self._all_windows = tuple(self._windows.values())
+        self._all_windows = None
         self._utility, commands = dr.restored(self._utility, event)
         self._minute = -1
         return commands
@@ -78,11 +87,16 @@ class Calendar:
             self._windows.pop(event.window_id, None)
         else:
             self._windows[event.window.id] = event.window
-        self._all_windows = tuple(self._windows.values())
+        self._all_windows = None
 
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        """The charge windows of site file and operator."""
+    def windows(self, wall_ms: int) -> tuple[Window, ...]:
+        """Return the charge windows of site file and operator, charger by charger."""
+        year = year_of(wall_ms, self._site.timezone)
+        if self._all_windows is None or year != self._year:
+            rules = self._book.tariff.holidays if self._book else ()
+            closed = holidays.of_year(rules, year) | holidays.of_year(rules, year + 1)
+            self._all_windows = each_charger(self._windows.values(), self._groups, closed)
+            self._year = year
         return self._all_windows
 
     def ceilings(self, wall_ms: int) -> tuple[Ceiling, ...]:
@@ -90,12 +104,14 @@ class Calendar:
         self._look(wall_ms)
         return self._ceilings
 
-    def utility(self, event: UtilitySaid | UtilityTaken | OptOut) -> list[AnyCommand]:
+    def utility(self, event: UtilitySaid | UtilityTaken | ProgramSaid | OptOut) -> list[AnyCommand]:
         """Take in what the utility has said, or what the operator says to it."""
         self._minute = -1
         match event:
             case OptOut():
                 self._utility, commands = dr.opted(self._utility, event)
+            case ProgramSaid():
+                self._utility, commands = dr.program_said(self._utility, event)
             case UtilityTaken():
                 self._utility, commands = dr.taken(self._utility, event)
             case UtilitySaid():
@@ -111,7 +127,7 @@ class Calendar:
         """Return the window that holds for a charger now."""
         self._look(wall_ms)
         if charger not in self._stays:
-            windows = list(self._windows.values())
+            windows = self.windows(wall_ms)
             self._stays[charger] = stay(windows, charger, wall_ms, self._site.timezone)
         return self._stays[charger]
 
@@ -175,6 +191,16 @@ class Calendar:
         """Return the utility's events: limits as far as prices reach, a line for whatever else is known."""
         self._look(wall_ms)
         return self._events
+
+    def coming(self, events: list[EventNow]) -> list[Stay]:
+        """Return the windows that hold when events begin, for vehicles that are not there yet."""
+        begins = sorted({e.from_wall_ms for e in events if e.limit_w is not None or e.charging_w is not None})
+        return [
+            found
+            for charger in self._site.chargers
+            for begin in begins[:EVENTS_LOOKED_AT]
+            if (found := stay(list(self._windows.values()), charger.id, begin, self._site.timezone))
+        ]
 
     def cuts(self, wall_ms: int) -> Cuts:
         """Return where slots of the load history end for the sake of the utility's events."""

@@ -9,13 +9,16 @@ Rule 3: nothing here asks a clock, a network, a disk or a random number: the sam
 from dataclasses import replace
 from typing import Literal
 
-from edge.core import asks, guard, limits, obeying, quota, takes, view
+import msgspec
+
+from edge.core import asks, foresight, guard, limits, obeying, quota, takes, view
 from edge.core.boards import Boards, Stop
 from edge.core.calendar import Calendar
 from edge.core.demand_effects import Vehicle
 from edge.core.demand_state import Seen
 from edge.core.diary import Diary
 from edge.core.forecast import BaseLoad
+from edge.core.foresight import Foresight
 from edge.core.grid import Other, OtherLoad, highest_voltage_mv
 from edge.core.gridlimits import GridLimits
 from edge.core.limits import Cap
@@ -40,6 +43,7 @@ from edge.model.flow import (
     OperatorLimit,
     OptOut,
     Planned,
+    ProgramSaid,
     Reading,
     Restored,
     SetCurrent,
@@ -50,6 +54,7 @@ from edge.model.flow import (
     WindowSet,
     Written,
 )
+from edge.model.records import TickRecord
 from edge.model.sharing import Ask
 from edge.model.site import Charger, Site
 from edge.model.tariff import Tariff
@@ -72,6 +77,7 @@ class Controller:
         self._promises = Promises()
         self._taken = {c.id: takes.Taken() for c in site.chargers}
         self._grid = GridLimits(site)
+        self._foresight = Foresight()
         self._load = Load()
         self._loadbook = LoadBook(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
@@ -97,7 +103,7 @@ class Controller:
                 self._boards.lost(event.device, event.why)
             case Written():
                 self._state.written(event.charger, event.current_ma, event.at_ms)
-            case UtilitySaid() | UtilityTaken() | OptOut():
+            case UtilitySaid() | UtilityTaken() | ProgramSaid() | OptOut():
                 return self._calendar.utility(event)
             case WindowSet() | WindowRemoved():
                 self._calendar.window(event)
@@ -155,11 +161,27 @@ class Controller:
             self._load.mean_w(), self._planner.now(tick), self._grid.now(tick),
             promised,
         )  # fmt: skip
+        record = self._foreseen(record, tick, others)
         commands += self._diary.step(tick, self._state, record, self._boards)
         commands += self._quarter(tick, root)
         commands += self._loadbook.step(tick, record, self._calendar.cuts(tick.wall_ms))
         commands.append(Noted(record))
         return commands
+
+    def _foreseen(self, record: TickRecord, tick: Tick, others: dict[str, Other]) -> TickRecord:
+        """Return the record with what is expected of the utility's events."""
+        if not tick.wall_trusted:
+            return record
+
+        def facts() -> foresight.Facts:
+            profile = self._base_load.profiles(others).get(self.site.nodes[0].id)
+            stays = {c.id: self._calendar.stay(c.id, tick.wall_ms) for c in self.site.chargers}
+            coming = self._calendar.coming(record.events)
+            return foresight.facts(self.site, record, stays, coming, profile)
+
+        return msgspec.structs.replace(
+            record, events=self._foresight.told(record.events, tick.wall_ms, facts)
+        )
 
     def _quarter(self, tick: Tick, root: Other) -> list[AnyCommand]:
         """Return the rows of the quarter; when it is over the network is told, the site's row last."""
@@ -195,6 +217,7 @@ class Controller:
             takes_ma, phases = self._taken[charger.id].of(max_ma, charger.phases)
             takes_w = takes_ma * len(phases) * self.site.voltage_v // 1000
             stay = self._calendar.stay(charger.id, tick.wall_ms) if tick.wall_trusted else None
+            soc_pm = self._state.chargers[charger.id].values.get("soc_pm")
             found.append(
                 asks.Vehicle(
                     charger.id,
@@ -208,6 +231,7 @@ class Controller:
                     takes_w,
                     self._planner.step(charger.id, stay, tick),
                     self._starts_after(charger, stay, tick),
+                    soc_pm if isinstance(soc_pm, int) else None,
                 )
             )
         return found

@@ -118,7 +118,9 @@ def _whole(state: State, known: Known, payload_type: str, why_not: str | None) -
     if why_not is not None and not (signal and signal.becomes == "shown"):
         step, effect = "not applicable", why_not
     if payload_type == "":
-        step, effect = "not applicable", "no interval: a request for reports"
+        step, effect = "not applicable", "no interval"
+        if event.report_descriptors:
+            step, effect = known.step, "asks for reports"
     if out_of(state, event) is not None and known.step not in ("done", "expired"):
         step = "opted out"
     return EventNow(

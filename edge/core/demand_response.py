@@ -54,6 +54,7 @@ from edge.model.flow import (
     Keep,
     Link,
     OptOut,
+    ProgramSaid,
     Remember,
     Restored,
     Tick,
@@ -74,6 +75,7 @@ __all__ = [
     "listed",
     "opted",
     "prices",
+    "program_said",
     "restored",
     "said",
     "step",
@@ -263,6 +265,19 @@ def taken(state: State, event: UtilityTaken) -> Result:
         return state, []
     state = with_known(state, msgspec.structs.replace(known, acknowledged=True))
     return state, [_moved(event.event_id, event.wall_ms, "acknowledged", "it is on the disk")]
+
+
+def program_said(state: State, event: ProgramSaid) -> Result:
+    """Return the state that knows whether a program's events are binding, besides those of the site file."""
+    response = state.plan.response
+    if event.binding == (event.program_id in response.binding):
+        return state, []
+    binding = (*(each for each in response.binding if each != event.program_id),)
+    if event.binding:
+        binding = (*binding, event.program_id)
+    plan = msgspec.structs.replace(state.plan, response=msgspec.structs.replace(response, binding=binding))
+    said = "its events are binding" if event.binding else "its events may be opted out of"
+    return msgspec.structs.replace(state, plan=plan), [Audit("utility", f"program {event.program_id}", said)]
 
 
 def heard(state: State, event: Link) -> State:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from edge.core import observation, ports, sessions
 from edge.core.boards import Boards
 from edge.core.decisions import Decisions
+from edge.core.departures import Departures
+from edge.core.health import Health
 from edge.core.observation import Observation
 from edge.core.state import State
 from edge.model.flow import AnyCommand, Keep, Restored, Tick
@@ -26,6 +28,8 @@ class Diary:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._decisions = Decisions()
+        self._departures = Departures()
+        self._health = Health(site)
         self._sessions = sessions.begin(NOTHING, 0)
         self._ports = ports.begin(NOTHING, 0)
 
@@ -62,7 +66,12 @@ class Diary:
             power_lost=self._power_lost(state, tick.at_ms),
             policy=self._site.port_policy,
         )
-        return [*_kept(session_rows), *_kept(port_rows), *self._decisions.step(record)]
+        others = [
+            *self._departures.step(record, tick.wall_trusted),
+            *self._health.step(tick, state),
+        ]
+        rows = [*_kept(session_rows), *_kept(port_rows), *_kept(others)]
+        return [*rows, *self._decisions.step(record)]
 
     def _observed(self, state: State, record: TickRecord, boards: Boards, now_ms: int) -> list[Observation]:
         seen = []

@@ -26,6 +26,8 @@ Period = tuple[int, ...]
 
 _NANO_PER_MICRO = 1_000
 
+_SURELY_LESS = 0.999_999
+
 
 class Quarter(NamedTuple):
     """A stretch of load.  Energies may be fractions.
@@ -139,8 +141,11 @@ class Peaks:
         """Count an interval that is over."""
         if interval.measured_ms * 2 < self._lengths[number] * MINUTE_MS:
             return
-        power_w = Fraction(interval.import_wh) * HOUR_MS / interval.measured_ms
         highest = self.by[number].get(interval.period)
+        about_w = float(interval.import_wh) * HOUR_MS / interval.measured_ms
+        if highest is not None and about_w < float(highest.power_w) * _SURELY_LESS:
+            return  # nearly all intervals: exact fractions take their time
+        power_w = Fraction(interval.import_wh) * HOUR_MS / interval.measured_ms
         if highest is None or power_w > highest.power_w:
             self.by[number][interval.period] = Peak(power_w, interval.start_ms)
 

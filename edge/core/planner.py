@@ -112,7 +112,7 @@ def known(
     )
     prices = tuple(calendar.steering(tick.wall_ms, 0))
     demand = tuple(calendar.demand(tick.wall_ms))
-    return Known(tuple(stayers), tuple(draws), calendar.windows, prices, ceilings, demand)
+    return Known(tuple(stayers), tuple(draws), calendar.windows(tick.wall_ms), prices, ceilings, demand)
 
 
 class Planner:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from edge.core.asks import CAN_CHARGE, Vehicle, Want, kwh
 from edge.core.state import ChargerKnown
-from edge.core.windows import clock
+from edge.core.windows import clock, missing_wh
 from edge.model.flow import AnyCommand, Keep, Tick
 from edge.model.records import Promise
 from edge.model.units import HOUR_MS, MINUTE_MS, SECOND_MS, amps_text
@@ -64,11 +64,12 @@ def judge(bay: Vehicle, want: Want, facts: Facts, tick: Tick, timezone: str) -> 
     if stay is None or not want.promise:
         return None
     window = stay.window
-    left_wh = max(0, window.need_wh - bay.session_wh)
+    left_wh = missing_wh(window, bay.session_wh, bay.soc_pm)
+    total_wh = bay.session_wh + left_wh
 
     def said(promise: str, why: str = "", change: str = "", short_wh: int = 0) -> Judged:
         due = stay.ready_by_wall_ms
-        return Judged(bay.charger, window.vehicle, due, window.need_wh, promise, short_wh, why, change)
+        return Judged(bay.charger, window.vehicle, due, total_wh, promise, short_wh, why, change)
 
     if want.promise == "ready":
         return said("ready")
@@ -77,13 +78,13 @@ def judge(bay: Vehicle, want: Want, facts: Facts, tick: Tick, timezone: str) -> 
     if most_wh < left_wh:
         short_wh = left_wh - most_wh
         later_ms = short_wh * HOUR_MS // max(1, bay.takes_w)
-        why = f"it can have at most {kwh(bay.session_wh + most_wh)} of {kwh(window.need_wh)}: its own maximum"
+        why = f"it can have at most {kwh(bay.session_wh + most_wh)} of {kwh(total_wh)}: its own maximum"
         return said("no", why, _later(stay.ready_by_wall_ms + later_ms, short_wh, timezone, ""), short_wh)
     step = bay.step
     if step is not None and step.unmet_wh > 0:
-        has = kwh(max(0, window.need_wh - step.unmet_wh))
+        has = kwh(max(0, total_wh - step.unmet_wh))
         place = step.held or "its own maximum"
-        why = f"it can have at most {has} of {kwh(window.need_wh)}: {place}"
+        why = f"it can have at most {has} of {kwh(total_wh)}: {place}"
         later = None if step.later_ms is None else stay.ready_by_wall_ms + step.later_ms
         more = "a higher priority" if step.held else ""
         return said("no", why, _later(later, step.unmet_wh, timezone, more), step.unmet_wh)

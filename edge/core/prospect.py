@@ -129,13 +129,17 @@ def _expected(site: Site, prospect: Prospect) -> list[Stayer]:
     chargers = {c.id: c for c in site.chargers}
     busy = {s.charger: s.ready_by_wall_ms for s in prospect.stayers}
     found: list[Stayer] = []
-    for window in prospect.windows:
+    for window in sorted(
+        prospect.windows, key=lambda w: (w.group != "", not w.dates)
+    ):  # as in windows.stay()
         charger = chargers.get(window.charger)
         if charger is None:
             continue
         for stay in stays(window, now_ms - EXPECTED_FOR_MS, now_ms + DAY_MS, site.timezone):
             begin = max(stay.from_wall_ms, now_ms + EXPECTED_IN_MS)
             if begin < busy.get(charger.id, 0) or begin >= stay.ready_by_wall_ms:
+                continue
+            if any(s.charger == charger.id and _meet(s, begin, stay.ready_by_wall_ms) for s in found):
                 continue
             takes_w = charger.max_ma * len(charger.phases) * site.voltage_v // 1000
             found.append(
@@ -153,6 +157,10 @@ def _expected(site: Site, prospect: Prospect) -> list[Stayer]:
                 )
             )
     return sorted(found, key=lambda s: s.from_wall_ms)
+
+
+def _meet(s: Stayer, begin_ms: int, end_ms: int) -> bool:
+    return s.from_wall_ms < end_ms and begin_ms < s.ready_by_wall_ms
 
 
 def _other_load(site: Site, node: Node, time: _Time) -> list[Four]:

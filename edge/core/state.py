@@ -43,13 +43,17 @@ def on_site_phases(
 
 @dataclass(slots=True)
 class MeterKnown:
-    """A meter's latest.  at_ms: None until it has answered once.  counter_wh: import, as far as it counts."""
+    """A meter's latest.  at_ms: None until it has answered once.  counter_wh: import, as far as it counts.
+
+    line: how its line does (quantities line_…).
+    """
 
     currents_ma: Triple | None = None
     power_w: int | None = None
     voltages_mv: tuple[int, ...] = ()
     at_ms: int | None = None
     counter_wh: int | None = None
+    line: dict[str, int | str] = field(default_factory=dict)
 
     def read(self, meter: Meter, at_ms: int, values: dict[str, int | str]) -> None:
         """Take in a reading; one without currents does not make the meter any younger."""
@@ -63,6 +67,7 @@ class MeterKnown:
                 parts = on_site_phases(values, POWER_KEYS, meter.phases)
                 power = sum(parts) if parts is not None else None
             self.power_w = power * ratio if power is not None else None
+        self.line.update((key, value) for key, value in values.items() if key.startswith("line_"))
         counter = values.get("energy_import_wh")
         if isinstance(counter, int):
             self.counter_wh = counter * meter.ratio

@@ -1,8 +1,11 @@
 """Which charge window holds for a charger now: local time exists in here and in tariff.py only."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from edge.model.site import Window
 from edge.model.units import MINUTE_MS
@@ -19,8 +22,11 @@ class Stay:
     ready_by_wall_ms: int
 
 
-def stay(windows: list[Window], charger: str, wall_ms: int, timezone: str) -> Stay | None:
-    """Return the stay that holds for a charger at wall_ms: the one that is due first, None if none does.
+def stay(windows: Sequence[Window], charger: str, wall_ms: int, timezone: str) -> Stay | None:
+    """Return the stay that holds for a charger at wall_ms, None if none does.
+
+    Of several the charger's own goes before its group's, then one of that date before the week's, then the
+    one that is due first.
 
     A window that passes midnight belongs to the day on which it begins.  On the two days a year when
     clocks change, minutes are of the clock on the wall, as drivers read it.
@@ -31,13 +37,41 @@ def stay(windows: list[Window], charger: str, wall_ms: int, timezone: str) -> St
         if window.charger != charger:
             continue
         for day in (today - timedelta(days=1), today):
-            if _DAYS[day.weekday()] not in window.days:
+            if not holds_on(window, day):
                 continue
             one = _on(window, day, timezone)
             holds = one.from_wall_ms <= wall_ms < one.ready_by_wall_ms
-            if holds and (found is None or one.ready_by_wall_ms < found.ready_by_wall_ms):
+            if holds and (found is None or _rank(one) < _rank(found)):
                 found = one
     return found
+
+
+def _rank(stay_: Stay) -> tuple[bool, bool, int]:
+    return bool(stay_.window.group), not stay_.window.dates, stay_.ready_by_wall_ms
+
+
+def holds_on(window: Window, day: date) -> bool:
+    """Tell whether a window begins on a day."""
+    if day.isoformat() in window.not_on:
+        return False
+    return day.isoformat() in window.dates if window.dates else _DAYS[day.weekday()] in window.days
+
+
+def each_charger(
+    windows: Iterable[Window], groups: Mapping[str, Sequence[str]], holidays: Iterable[date]
+) -> tuple[Window, ...]:
+    """Return the windows charger by charger: a group's for each of its chargers, holidays spelled out.
+
+    groups: name -> ids.  A charger's own windows go before those of its groups: see stay().
+    """
+    closed = tuple(sorted(day.isoformat() for day in holidays))
+    found = []
+    for window in windows:
+        not_on = window.not_on if window.holidays else tuple({*window.not_on, *closed})
+        for charger in groups.get(window.group, ()) if window.group else (window.charger,):
+            id_ = f"{window.id}/{charger}" if window.group else window.id
+            found.append(msgspec.structs.replace(window, id=id_, charger=charger, not_on=not_on))
+    return tuple(found)
 
 
 def _on(window: Window, day: date, timezone: str) -> Stay:
@@ -65,15 +99,27 @@ def stays(window: Window, after_ms: int, before_ms: int, timezone: str) -> list[
     last = datetime.fromtimestamp(before_ms / 1000, ZoneInfo(timezone)).date()
     found = []
     while day <= last:
-        if _DAYS[day.weekday()] in window.days:
+        if holds_on(window, day):
             found.append(_on(window, day, timezone))
         day += timedelta(days=1)
     return [each for each in found if after_ms < each.from_wall_ms < before_ms]
 
 
+def missing_wh(window: Window, session_wh: int, soc_pm: int | None) -> int:
+    """Return what a vehicle still needs.  soc_pm: its state of charge, None where nobody tells."""
+    if window.soc_pm and soc_pm is not None:
+        return -(-max(0, window.soc_pm - soc_pm) * window.battery_wh // 1000)
+    return max(0, window.need_wh - session_wh)
+
+
 def clock(wall_ms: int, timezone: str) -> str:
     """Return a time as people on site read it: "21:00"."""
     return f"{datetime.fromtimestamp(wall_ms / 1000, ZoneInfo(timezone)):%H:%M}"
+
+
+def year_of(wall_ms: int, timezone: str) -> int:
+    """Return the local year."""
+    return datetime.fromtimestamp(wall_ms / 1000, ZoneInfo(timezone)).year
 
 
 def minute_of(wall_ms: int) -> int:

@@ -76,6 +76,13 @@ class UtilityTaken(Event, frozen=True):
     event_id: str
 
 
+class ProgramSaid(Event, frozen=True):
+    """The utility's server says whether the events of a program are binding (BINDING_EVENTS)."""
+
+    program_id: str
+    binding: bool
+
+
 class OptOut(Event, frozen=True):
     """The operator opts out of an event of the utility, with a reason; or back in.
 
@@ -169,6 +176,7 @@ AnyEvent = (
     | Written
     | UtilitySaid
     | UtilityTaken
+    | ProgramSaid
     | OptOut
     | WindowSet
     | WindowRemoved

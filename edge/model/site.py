@@ -145,9 +145,14 @@ class Board(msgspec.Struct, frozen=True):
 class Window(msgspec.Struct, frozen=True):
     """When a vehicle is there and what it needs.
 
-    charger: by bay.  from_min, ready_by_min: minutes after local midnight; ready_by before from is the
-    next day.  days: of the `from` side.  priority: lower is served first.
+    charger: by bay; or group: of every charger of that group that has no window of its own on that day.
+    from_min, ready_by_min: minutes after local midnight; ready_by before from is the next day.  days: of the
+    `from` side.  priority: lower is served first.
     must_leave: exempt from the utility's signals, as far as it needs.
+    dates: where there are any, these days and no weekdays; not_on: never on these; holidays: False for not on
+    the tariff's holidays either.  Days as "2026-12-24".
+    soc_pm: to be reached, thousandths of battery_wh, where the charger tells its vehicle's; need_wh counts
+    where it does not.  arrive_wh: so much at once, whatever it costs.
     """
 
     id: str
@@ -160,6 +165,13 @@ class Window(msgspec.Struct, frozen=True):
     vehicle: str = ""
     source: Literal["site", "operator"] = "operator"
     must_leave: bool = False
+    group: str = ""
+    dates: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
+    holidays: bool = True
+    soc_pm: int = 0
+    battery_wh: int = 0
+    arrive_wh: int = 0
 
 
 class Broker(msgspec.Struct, frozen=True):

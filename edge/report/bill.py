@@ -162,13 +162,16 @@ class _Month:
     # --- energy -------------------------------------------------------------------------------------
 
     def _energy(self) -> list[Line]:
-        used: dict[tuple[int, int], Fraction] = {}
+        used: dict[tuple[int, int], Fraction | int] = {}
         full: dict[tuple[str, int | str, date | None], Fraction] = {}
         for quarter in self._quarters:
             moment = self._book.moment(quarter.start_wall_ms)
-            energy_wh = Fraction(quarter.import_wh + quarter.filled_wh)
+            energy_wh = quarter.import_wh + quarter.filled_wh
             for number in self._book.energy(moment):
                 price = self._tariff.energy[number]
+                if len(price.tiers) == 1:
+                    used[number, 0] = used.get((number, 0), 0) + energy_wh
+                    continue
                 day = moment.day if price.tier_unit.endswith("/day") else None
                 key = (price.tiers_over, number if price.tiers_over == "price" else price.component, day)
                 before_wh = full.get(key, Fraction(0))
@@ -177,8 +180,8 @@ class _Month:
                     _split(price, self._ends_wh(price, day), before_wh, energy_wh)
                 ):
                     if part_wh:
-                        used[number, tier] = used.get((number, tier), Fraction(0)) + part_wh
-        return [self._energy_line(number, tier, used[number, tier]) for number, tier in sorted(used)]
+                        used[number, tier] = used.get((number, tier), 0) + part_wh
+        return [self._energy_line(*key, Fraction(wh)) for key, wh in sorted(used.items()) if wh]
 
     def _energy_line(self, number: int, tier: int, energy_wh: Fraction) -> Line:
         price = self._tariff.energy[number]
@@ -319,7 +322,7 @@ class _Month:
 
 
 def _split(
-    price: EnergyPrice, ends: list[Fraction | None], before_wh: Fraction, energy_wh: Fraction
+    price: EnergyPrice, ends: list[Fraction | None], before_wh: Fraction, energy_wh: Fraction | int
 ) -> list[Fraction]:
     """Return how much of an energy is in each tier, of which before_wh is filled."""
     parts, begin, last = [], before_wh, before_wh + energy_wh

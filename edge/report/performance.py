@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from edge.core.compliance import SETTLED_MS
 from edge.core.signals import SIGNALS
 from edge.model.records import ChargerSlot, Compliance, EventStep, LoadSlot
 from edge.model.units import HOUR_MS, MINUTE_MS
@@ -31,7 +32,8 @@ class IntervalLine(msgspec.Struct, frozen=True):
     """One interval of a limit.  measures: what the limit is on.
 
     within_ms: for how long the mean of five seconds (or of the slot) was within the limit; of slots_ms.
-    complied: by rule 1.  complied_after_ms: from the start until first within the limit, None if never.
+    complied: by rule 1, None where the limit was in force for less than 13.2 s.
+    complied_after_ms: from the start until it was first within the limit, None if it never was.
     baseline_w, shed_w: mean powers, None without a baseline; a negative shed is more than the baseline.
     """
 
@@ -45,7 +47,7 @@ class IntervalLine(msgspec.Struct, frozen=True):
     highest_w: int
     energy_wh: int
     measured_ms: int
-    complied: bool
+    complied: bool | None
     complied_after_ms: int | None
     within_ms: int
     slots_ms: int
@@ -139,7 +141,7 @@ def performance(
         drill=first.drill,
         start_wall_ms=start,
         end_wall_ms=end,
-        intervals_complied=sum(line.complied for line in intervals),
+        intervals_complied=sum(line.complied is True for line in intervals),
         complied_after_ms=first.complied_after_ms,
         shed_wh=sum(shed) // HOUR_MS if shed else None,
         baseline_method=usual.method,
@@ -179,13 +181,19 @@ def _interval(row: Compliance, slots: Sequence[LoadSlot], usual: Baseline) -> In
         highest_w=row.highest_w,
         energy_wh=row.energy_wh,
         measured_ms=row.measured_ms,
-        complied=row.complied_after_ms is not None and row.highest_w <= row.limit_w,
+        complied=_complied(row),
         complied_after_ms=row.complied_after_ms,
         within_ms=within,
         slots_ms=covered,
         baseline_w=baseline_w,
         shed_w=None if baseline_w is None else baseline_w - row.mean_w,
     )
+
+
+def _complied(row: Compliance) -> bool | None:
+    if row.end_wall_ms - row.start_wall_ms < SETTLED_MS:
+        return None  # its highest is of before it could be obeyed
+    return row.complied_after_ms is not None and row.highest_w <= row.limit_w
 
 
 def _power_w(slot: LoadSlot, measures: Measures) -> int:

@@ -70,7 +70,8 @@ def interval_cells(line: IntervalLine, zone: ZoneInfo) -> tuple[str, ...]:
     return (
         str(line.interval_id), _time(line.start_wall_ms, zone), _time(line.end_wall_ms, zone),
         kw_text(line.limit_w), kw_text(line.mean_w), kw_text(line.highest_w),
-        "yes" if line.complied else "no", after, within, _kw(line.baseline_w), _kw(line.shed_w),
+        {True: "yes", False: "no", None: "too short"}[line.complied],
+        after, within, _kw(line.baseline_w), _kw(line.shed_w),
     )  # fmt: skip
 
 
@@ -78,13 +79,10 @@ def summary(report: EventReport, zone: ZoneInfo) -> list[tuple[str, str]]:
     """Return what matters most, as words."""
     after = report.complied_after_ms
     shed = "unknown" if report.shed_wh is None else f"{report.shed_wh / 1000:.1f} kWh"
-    ratio = f", adjusted by {report.baseline_ratio:.2f}" if report.baseline_days else ""
-    days = (
-        f"{report.baseline_method}, {len(report.baseline_days)} days{ratio}"
-        if report.baseline_days
-        else "none"
-    )
-    note = f" ({report.baseline_note})" if report.baseline_note else ""
+    baseline = report.baseline_note
+    if report.shed_wh is not None:
+        ratio = f"adjusted by {report.baseline_ratio:.2f}"
+        baseline = f"{report.baseline_method}, {len(report.baseline_days)} days, {baseline or ratio}"
     held = report.vehicles_held
     return [
         ("Event", f"{report.event_id} of program {report.program_id or 'unknown'}"),
@@ -92,7 +90,7 @@ def summary(report: EventReport, zone: ZoneInfo) -> list[tuple[str, str]]:
         ("Complied", f"{report.intervals_complied} of {len(report.intervals)} intervals"),
         ("Time to comply", "never within the limit" if after is None else f"{after / 1000:.1f} s"),
         ("Shed", f"{shed} against the baseline"),
-        ("Baseline", days + note),
+        ("Baseline", baseline or "none"),
         ("Vehicles held back", ", ".join(line.vehicle or line.charger for line in held) or "none"),
     ]
 
@@ -110,7 +108,7 @@ def _vehicles(report: EventReport) -> str:
         (
             v.charger,
             v.vehicle,
-            f"{v.energy_wh / 1000:.1f} kWh",
+            f"{v.energy_wh / 1000:.2f} kWh",
             kw_text(v.highest_w),
             f"{v.held_ms / MINUTE_MS:.1f} min",
         )

@@ -252,6 +252,19 @@ class Why(msgspec.Struct, frozen=True):
     would_change: str
 
 
+class WindowPreview(msgspec.Struct, frozen=True):
+    """What would become, or has become, of a window of a file.  what: "added", "replaced" or "refused".
+
+    line: where it stands in the file.  note: a warning; error: why it is refused.
+    """
+
+    line: int
+    what: str
+    words: str
+    note: str = ""
+    error: str = ""
+
+
 class WindowStatus(msgspec.Struct, frozen=True):
     """A charge window.  source: "site" (from the site file) or "operator"; note: a warning, or ""."""
 
@@ -266,3 +279,9 @@ class WindowStatus(msgspec.Struct, frozen=True):
     source: str
     note: str
     words: str
+    dates: list[str] = []
+    not_on: list[str] = []
+    holidays: bool = True
+    soc_pm: int = 0
+    arrive_wh: int = 0
+    must_leave: bool = False

@@ -83,6 +83,16 @@ class AskWindowAdd(Ask, frozen=True, tag="window_add"):
         return desk.window_add(self.window, who)
 
 
+class AskWindowImport(Ask, frozen=True, tag="window_import"):
+    """What would become of windows of a file; with apply, add them, all or none.  windows: line and wish."""
+
+    windows: list[tuple[int, WindowWish]]
+    apply: bool = False
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.window_import(self.windows, who, self.apply)
+
+
 class AskWindowRemove(Ask, frozen=True, tag="window_remove"):
     """Remove a charge window of the operator."""
 
@@ -190,6 +200,7 @@ AnyAsk = (
     | AskWhy
     | AskWindows
     | AskWindowAdd
+    | AskWindowImport
     | AskWindowRemove
     | AskEvents
     | AskOptOut

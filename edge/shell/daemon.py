@@ -44,7 +44,7 @@ from edge.model.records import TickRecord
 from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import DAY_MS, SECOND_MS
-from edge.shell import buses, control, uptimes
+from edge.shell import buses, control, eventreport, uptimes
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
 from edge.shell.links import Links
@@ -94,7 +94,16 @@ class Daemon:
         self._tariff = tariff
         self.controller = Controller(site, tariff)
         self.recorder = Recorder(state / "recordings")
-        self.desk = Desk(site, self.store, self.say, now_ms=self.clock.now_ms, wall_ms=self.clock.wall_ms)
+        self.desk = Desk(
+            site,
+            self.store,
+            self.say,
+            now_ms=self.clock.now_ms,
+            wall_ms=self.clock.wall_ms,
+            report=lambda event_id: eventreport.made(
+                self.store, event_id, site.timezone, site.utility, self.clock.wall_ms()
+            ),
+        )
         self.links = Links(site, self.store, self.say, self.run_id, self.clock)
         self.planning = Planning(site, self._said_by_thread, self.clock)
         self._runs_in: asyncio.AbstractEventLoop | None = None

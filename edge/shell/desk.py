@@ -15,12 +15,15 @@ from contextlib import contextmanager
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from edge.core.demand_state import EVERYTHING, PROGRAM
 from edge.model.exclusion import Exclusion
 from edge.model.flow import AnyEvent, GridReset, GridSignal, OptOut, WindowRemoved, WindowSet
 from edge.model.records import Decision, Kept, TickRecord
 from edge.model.site import Site, Window
 from edge.model.units import SECOND_MS
+from edge.report.performance import EventReport
 from edge.shell import exclusions, why, words
 from edge.shell.answers import (
     DeskError,
@@ -32,6 +35,7 @@ from edge.shell.answers import (
     Status,
     UnknownError,
     Why,
+    WindowPreview,
     WindowStatus,
 )
 from edge.shell.exclusions import ExclusionStatus, ExclusionWish
@@ -80,7 +84,8 @@ class DeskStore(HasDecisions, Protocol):
 class Desk:
     """Answer for the daemon.
 
-    say: hands an event to the core.  now_ms, wall_ms: the clocks.
+    say: hands an event to the core.  now_ms, wall_ms: the clocks.  report: makes the report of an event by
+    its id, None where nothing was measured of it; it reads the disk.
     ticks: how many were noted: another number is a newer status.
     """
 
@@ -92,6 +97,7 @@ class Desk:
         *,
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        report: Callable[[str], EventReport | None] = lambda event_id: None,
     ) -> None:
         self.site = site
         self.lookback = Lookback()
@@ -100,6 +106,7 @@ class Desk:
         self._now_ms = now_ms
         self._wall_ms = wall_ms
         self._make = StatusMaker(site)
+        self._report = report
         self._latest: TickRecord | None = None
         self._made: Status | None = None
         self._next = asyncio.Event()
@@ -178,6 +185,13 @@ class Desk:
         opt_outs = self._store.opt_outs()
         return [self._make.event(e, self._latest.wall_ms, opt_outs) for e in self._latest.events]
 
+    async def event_report(self, event_id: str) -> EventReport:
+        """Return what was done about an event.  Raises DeskError where nothing was measured of it."""
+        found = await asyncio.to_thread(self._report, event_id)
+        if found is None:
+            raise NothingRecordedError(f"nothing was measured of event {event_id!r}")
+        return found
+
     # What commands wish.  who: the person, as the shell knows them, for the audit log.
 
     def window_add(self, wish: WindowWish, who: str) -> WindowStatus:
@@ -187,6 +201,32 @@ class Desk:
             self._store.window_set(window)
             self._say(WindowSet(self._now_ms(), window))
         return self._window(window)
+
+    def window_import(
+        self, wishes: list[tuple[int, WindowWish]], who: str, apply: bool
+    ) -> list[WindowPreview]:
+        """Return what would become of windows of a file; with `apply`, and none refused, add them all."""
+        known = {w.id: w for w in self._all_windows()}
+        found: list[WindowPreview] = []
+        new: list[Window] = []
+        for line, wish in wishes:
+            try:
+                window = checked(wish, self.site, known.values())
+            except DeskError as error:
+                found.append(WindowPreview(line, "refused", wish.charger, error=str(error)))
+                continue
+            what = "replaced" if window.id in known else "added"
+            known[window.id] = window
+            new.append(window)
+            found.append(WindowPreview(line, what, words.window(window)))
+        notes = iter(note(window, self.site, known.values()) for window in new)
+        found = [each if each.error else msgspec.structs.replace(each, note=next(notes)) for each in found]
+        if apply and not any(each.error for each in found):
+            with self._audited(who, f"{len(new)} windows imported"):
+                for window in new:
+                    self._store.window_set(window)
+                    self._say(WindowSet(self._now_ms(), window))
+        return found
 
     def window_remove(self, window_id: str, who: str) -> WindowStatus:
         """Remove a charge window of the operator and return it.  Raises DeskError."""
@@ -237,7 +277,8 @@ class Desk:
         return OptOutStatus(key, reason, words)
 
     def _not_binding(self, program: str, back_in: bool) -> None:
-        if program in self.site.response.binding and not back_in:
+        told = any(event.binding and event.program == program for event in self.events())
+        if (told or program in self.site.response.binding) and not back_in:
             raise DeskError(f"program: events of {program} are binding: there is no opting out of them")
 
     def _checked_reason(self, reason: str) -> None:
@@ -317,7 +358,7 @@ class Desk:
     def _window(self, w: Window) -> WindowStatus:
         return WindowStatus(
             id=w.id,
-            charger=w.charger,
+            charger=w.charger or w.group,
             days=list(w.days),
             from_time=words.minutes(w.from_min),
             ready_by=words.minutes(w.ready_by_min),
@@ -325,8 +366,14 @@ class Desk:
             priority=w.priority,
             vehicle=w.vehicle,
             source=w.source,
-            note=note(w, self.site),
+            note=note(w, self.site, self._all_windows()),
             words=words.window(w),
+            dates=list(w.dates),
+            not_on=list(w.not_on),
+            holidays=w.holidays,
+            soc_pm=w.soc_pm,
+            arrive_wh=w.arrive_wh,
+            must_leave=w.must_leave,
         )
 
     def _wake(self) -> None:

@@ -256,10 +256,16 @@ class MqttLink:
             self.dropped += 1
             return
         self._waiting += 1
-        self._post(self._hand_over, topic, message, self._connections)
+        self._post(self._hand_over, topic, message)
 
-    def _hand_over(self, topic: str, message: paho.MQTTMessage, connection: int) -> None:
+    def _hand_over(self, topic: str, message: paho.MQTTMessage) -> None:
+        """Give a message to the program.
+
+        Its connection is the one of now: what paho's thread says comes here in the order of its happening,
+        and a broker sends what has waited for us before the loop has heard that there is a connection.
+        """
         self._waiting -= 1
+        connection = self._connections
 
         def done() -> None:
             if message.qos and connection == self._connections:  # a packet id means nothing on another line

@@ -314,7 +314,7 @@ def write_report(row: Compliance, client_name: str) -> bytes:
     ]
     if row.complied_after_ms is not None:
         payloads.append(("COMPLIED_AFTER", row.complied_after_ms / 1_000))
-    name = ("DRILL: " if row.drill else "") + (row.event_name or row.event_id)
+    name = named(row.event_name or row.event_id, row.drill)
     report = {
         "reportName": f"{name} interval {row.interval_id} {time_text(row.start_wall_ms)}",
         "eventID": row.event_id,
@@ -356,6 +356,11 @@ def _described(payload_type: str, reading_type: str, units: str) -> dict[str, st
         "readingType": reading_type,
         "units": units,
     }
+
+
+def named(event_name: str, drill: bool) -> str:
+    """Return how a report calls an event: a rehearsal is seen to be one.  OpenADR 3 has no word for it."""
+    return f"DRILL: {event_name}" if drill and not event_name.lower().startswith("drill") else event_name
 
 
 def time_text(wall_ms: int) -> str:

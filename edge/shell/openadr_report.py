@@ -17,10 +17,7 @@ import msgspec
 from edge.core.reportplan import Due, Plan, Span
 from edge.model.openadr import OpenAdrEvent
 from edge.report.asked import Answer, Resource
-from edge.shell.openadr import duration_text, time_text
-
-# How the reports of a rehearsal begin their names.  OpenADR 3 has no word for it.
-DRILL = "DRILL: "
+from edge.shell.openadr import duration_text, named, time_text
 
 
 def key(event: OpenAdrEvent, plan: Plan, report: Due) -> str:
@@ -33,7 +30,7 @@ def written(event: OpenAdrEvent, answer: Answer, client_name: str, drill: bool =
     spans = [told.span for resource in answer.resources for told in resource.intervals]
     begin = min(span.from_wall_ms for span in spans)
     kinds = " ".join(each.payload_type for each in answer.descriptors)
-    name = f"{DRILL if drill else ''}{event.name or event.id} {kinds} {time_text(begin)}"
+    name = f"{named(event.name or event.id, drill)} {kinds} {time_text(begin)}"
     value = {
         "reportName": name,
         "eventID": event.id,

@@ -72,7 +72,7 @@ class StatusMaker:
             what += f", charging at most {words.kw(event.charging_w)}"
         elif event.effect:
             what = f"{what}: {event.effect}".removeprefix(": ")
-        binding = self._site.response.binding
+        binding = (event.program_id,) if event.binding else ()
         opted_out = reason_to_be_out(opt_outs, event.event_id, event.program_id, binding) or ""
         step = words.STEPS.get(event.step, event.step)
         kind = "drill, " if event.drill else ""

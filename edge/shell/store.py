@@ -52,6 +52,7 @@ from edge.model.records import (
     Session,
 )
 from edge.model.site import Window
+from edge.model.trends import DeviceHealth
 from edge.model.units import DAY_MS, MINUTE_MS, QUARTER_MS
 from edge.shell import storetables
 from edge.shell.storefile import MEMORY, StoreDamaged, StoreTrouble, connect, set_aside, told
@@ -94,7 +95,7 @@ def _may_wait(row: Kept) -> bool:
     """Whether nobody has been told of a row: a decision, a block, or how far a session has come."""
     if isinstance(row, Session):
         return row.end_wall_ms is None and row.duration_ms > 0
-    return isinstance(row, Decision | LoadBlock | ChargeBlock | LoadSlot | ChargerSlot)
+    return isinstance(row, Decision | DeviceHealth | LoadBlock | ChargeBlock | LoadSlot | ChargerSlot)
 
 
 def open_store(path: Path | str, boot_id: str) -> tuple["Store", list[str]]:
@@ -203,6 +204,8 @@ class Store(OutboxTable):
     def keep(self, row: Kept, message: Message | None = None) -> None:
         """Keep a row with the next commit; in the same transaction, put a message into the outbox."""
         self._put(key_of(row), *put_row(row), may_wait=message is None and _may_wait(row))
+        if isinstance(row, Compliance):  # an interval is over: whoever looks now wants its load, too
+            self._waiting_since_ms = self._clock() - WAIT_MS
         if isinstance(row, Exclusion):
             self._entered[row.id] = row
         if message is not None:
@@ -364,6 +367,8 @@ class Store(OutboxTable):
             run("DELETE FROM audit WHERE wall_ms < ?", (wall_ms - AUDIT_KEPT_MS,))
             for table in ("load_block", "charge_block"):
                 run(f"DELETE FROM {table} WHERE start_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
+            run("DELETE FROM device_health WHERE start_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
+            run("DELETE FROM departure WHERE ready_by_wall_ms < ?", (wall_ms - LOAD_KEPT_MS,))
             for table in ("load_slot", "charger_slot"):
                 run(f"DELETE FROM {table} WHERE start_wall_ms < ?", (wall_ms - SLOTS_KEPT_MS,))
             run("DELETE FROM outbox WHERE done_wall_ms < ?", (wall_ms - MESSAGES_KEPT_MS,))

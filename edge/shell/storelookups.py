@@ -21,6 +21,7 @@ from edge.model.records import (
     PortInterval,
     Session,
 )
+from edge.model.trends import Departure, DeviceHealth
 from edge.model.units import MINUTE_MS, QUARTER_MS
 from edge.shell.storefile import told
 from edge.shell.storetables import KEPT, Row, columns, row_of
@@ -117,6 +118,16 @@ class Lookups:
         where = "WHERE start_wall_ms > ? AND start_wall_ms < ? ORDER BY start_wall_ms, charger"
         rows = self._rows(ChargerSlot, where, from_wall_ms - QUARTER_MS, to_wall_ms)
         return [row for row in rows if row.start_wall_ms + row.duration_ms > from_wall_ms]
+
+    def departures(self, from_wall_ms: int, to_wall_ms: int) -> list[Departure]:
+        """Return the vehicles whose time came in a stretch of time."""
+        where = "WHERE ready_by_wall_ms >= ? AND ready_by_wall_ms < ? ORDER BY ready_by_wall_ms, charger"
+        return self._rows(Departure, where, from_wall_ms, to_wall_ms)
+
+    def health(self, from_wall_ms: int, to_wall_ms: int) -> list[DeviceHealth]:
+        """Return how devices were in stretches that began in a stretch of time."""
+        where = "WHERE start_wall_ms >= ? AND start_wall_ms < ? ORDER BY start_wall_ms, device"
+        return self._rows(DeviceHealth, where, from_wall_ms, to_wall_ms)
 
     def audit_lines(self, limit: int = 100) -> list[AuditLine]:
         """Return the newest lines of the audit log, newest first."""

@@ -29,6 +29,7 @@ from edge.model.records import (
     Promise,
     Session,
 )
+from edge.model.trends import Departure, DeviceHealth
 
 # The version of FIXED and of the keys in KEPT.  Raise it together with a script in MIGRATIONS.
 VERSION = 1
@@ -66,6 +67,8 @@ KEPT: dict[type[Kept], KeptTable] = {
     ChargerSlot: KeptTable("charger_slot", ("start_wall_ms", "charger")),
     GridCount: KeptTable("grid_count", ("id",)),
     Promise: KeptTable("promise", ("charger", "ready_by_wall_ms")),
+    Departure: KeptTable("departure", ("ready_by_wall_ms", "charger")),
+    DeviceHealth: KeptTable("device_health", ("start_wall_ms", "device")),
     Exclusion: KeptTable("exclusion", ("id",)),
     UptimeStatement: KeptTable("uptime_statement", ("port", "month", "version")),
 }

@@ -23,11 +23,11 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from edge.model.flow import AnyEvent, Link, UtilitySaid, UtilityTaken
+from edge.model.flow import AnyEvent, Link, ProgramSaid, UtilitySaid, UtilityTaken
 from edge.model.openadr import OpenAdrEvent
 from edge.model.site import Broker, Site, Utility
 from edge.model.units import SECOND_MS
@@ -39,6 +39,7 @@ from edge.shell.rest import BadFiles, Client
 from edge.shell.store import Store
 from edge.shell.token import Tokens
 from edge.shell.vtn import TROUBLE, VtnClient, VtnRefused
+from edge.shell.vtnlisting import Listing, read_listing
 
 log = logging.getLogger("edge.utility")
 
@@ -58,18 +59,6 @@ AGAIN_S = 2.0
 SETTLE_MS = 10_000
 
 TOLD_MAX = 1_000
-
-
-class Listing(NamedTuple):
-    """What the VTN has.  names: program id -> the name that the site file has for it.
-
-    refused: what could not be read, by what names it.  strange: names that the VTN does not have.
-    """
-
-    names: dict[str, str]
-    events: dict[str, OpenAdrEvent]
-    refused: list[str]
-    strange: list[str]
 
 
 class UtilityLine:
@@ -102,6 +91,8 @@ class UtilityLine:
         self._said: dict[str, OpenAdrEvent] = {}
         self._noted: dict[str, None] = {}
         self._heard_ms: dict[str, int] = {}
+        self._gone: set[str] = set()
+        self._binding: dict[str, bool] = {}
         self._found = Found()
         try:
             self._clients, self._vtn, self._tokens = _clients(utility)
@@ -248,8 +239,13 @@ class UtilityLine:
         Raises TROUBLE.
         """
         before = {event.id: event for event in self._store.events()}
-        listing = await self._in_thread(partial(_listing, vtn, self._utility, self._clock.wall_ms()))
+        listing = await self._in_thread(partial(read_listing, vtn, self._utility, self._clock.wall_ms()))
         self._names = listing.names
+        self._gone &= before.keys()
+        for name, binding in listing.binding.items():
+            if self._binding.get(name) != binding:
+                self._binding[name] = binding
+                self._say(ProgramSaid(self._clock.now_ms(), name, binding))
         for why in (*listing.refused, *listing.strange):
             self._note(f"utility {vtn.base}", why)
         known = {event.id: event for event in self._store.events()}
@@ -281,12 +277,17 @@ class UtilityLine:
         self._heard_ms = {key: ms for key, ms in self._heard_ms.items() if now_ms - ms < SETTLE_MS}
         unsettled = False
         for event_id, event in before.items():
-            # Without intervals: what was deleted already, remembered against copies.
-            if event_id in listing.events or event_id.startswith("named-") or not event.intervals:
+            if event_id in listing.events:
+                self._gone.discard(event_id)
+                continue
+            # What was deleted already is remembered against copies, without intervals.
+            says_nothing = not event.intervals and not event.report_descriptors
+            if says_nothing or event_id in self._gone or event_id.startswith("named-"):
                 continue
             if event_id in self._heard_ms:
                 unsettled = True
             elif await self._in_thread(partial(vtn.gone, event_id)):
+                self._gone.add(event_id)
                 self._said.pop(event_id, None)
                 self._pass_on("DELETE", event, f"{vtn.base}/events")
         return unsettled
@@ -343,40 +344,3 @@ def _clients(utility: Utility) -> tuple[list[Client], VtnClient | None, Tokens |
     if vtn:
         speaker = VtnClient(vtn, client, tokens)
     return [client], speaker, tokens
-
-
-def _listing(vtn: VtnClient, utility: Utility, wall_ms: int) -> Listing:
-    """Return what the VTN has for us.  Blocks.  Raises TROUBLE."""
-    names, strange = _programs(vtn, utility.programs)
-    events: dict[str, OpenAdrEvent] = {}
-    refused: list[str] = []
-    for fields in vtn.events([*names] if utility.programs else []):
-        try:
-            event = openadr.as_copy(openadr.read_event(fields, wall_ms), fields.topic)
-        except openadr.BadMessage as error:
-            refused.append(str(error))
-        else:
-            events[event.id] = event
-    return Listing(names, events, refused, strange)
-
-
-def _programs(vtn: VtnClient, ours: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
-    """Return our programs by id with the site file's words for them, and the words that name none.
-
-    Without words every program is ours.  A VTN that does not let us read programs may know them by id.
-    """
-    try:
-        there = [(each.text("id"), each.text("programName")) for each in vtn.programs()]
-    except VtnRefused as error:
-        if error.passes or not ours:
-            raise
-        return {each: each for each in ours}, []
-    if not ours:
-        return {program_id: program_id for program_id, _ in there if program_id}, []
-    names = {
-        program_id: program_id if program_id in ours else name
-        for program_id, name in there
-        if program_id and (program_id in ours or name in ours)
-    }
-    strange = [f"programs: the vtn has none called {each}" for each in ours if each not in names.values()]
-    return names, strange

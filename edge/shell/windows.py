@@ -6,12 +6,14 @@ site, HH:MM; energy is in kWh; days are `daily`, `mon-fri`, `sat,sun`.
 
 import re
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from datetime import date
 
 import msgspec
 
 from edge.model.site import EVERY_DAY, Charger, Days, Site, Window
 from edge.shell.answers import DeskError, UnknownError
+from edge.shell.windowneeds import ARRIVES_WITH, energy, need
+from edge.shell.windowroom import room_note
 from edge.shell.words import minutes
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -22,7 +24,6 @@ GROUPS: dict[str, Days] = {
     "weekend": EVERY_DAY[5:],
     "weekends": EVERY_DAY[5:],
 }
-NEED_WH_MAX = 2_000_000
 PRIORITY_MAX = 1000
 DAY_MIN = 24 * 60
 
@@ -30,17 +31,29 @@ DAY_MIN = 24 * 60
 class WindowWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A charge window as a person asks for it.  id: made by us where it is empty.
 
-    need_kwh: a number, or a text as typed ("37.5").
+    charger: its id, or the name of a group of them.  What it needs is said in one of three ways, numbers or
+    texts as typed ("37.5"): need_kwh; soc (%) with battery_kwh, and arrives_with (%) for chargers that do not
+    tell it; km with kwh_per_km.  dates, not_on: days as "2026-12-24,2026-12-31".
     """
 
     charger: str
     from_time: str
     ready_by: str
-    need_kwh: str | int | float
+    need_kwh: str | int | float = ""
     days: str = "daily"
     priority: int = 0
     vehicle: str = ""
     id: str = ""
+    soc: str | int | float = ""
+    battery_kwh: str | int | float = ""
+    arrives_with: str | int | float = ARRIVES_WITH
+    km: str | int | float = ""
+    kwh_per_km: str | int | float = ""
+    arrive_kwh: str | int | float = ""
+    dates: str = ""
+    not_on: str = ""
+    holidays: bool = True
+    must_leave: bool = False
 
 
 def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
@@ -50,13 +63,23 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
     Raises DeskError naming the key and what was expected.
     """
     known = {w.id: w for w in existing}
-    charger = charger_of(site, wish.charger)
+    group = wish.charger if any(wish.charger in c.groups for c in site.chargers) else ""
+    charger = "" if group else charger_of(site, wish.charger).id
+    needs = need(wish.need_kwh, wish.soc, wish.battery_kwh, wish.km, wish.kwh_per_km, wish.arrives_with)
     window = Window(
         id=_id(wish, known),
-        charger=charger.id,
+        charger=charger,
+        group=group,
         from_min=_time("from", wish.from_time),
         ready_by_min=_time("ready-by", wish.ready_by),
-        need_wh=_need(wish.need_kwh),
+        need_wh=needs.need_wh,
+        soc_pm=needs.soc_pm,
+        battery_wh=needs.battery_wh,
+        arrive_wh=energy("arrive", wish.arrive_kwh) if wish.arrive_kwh != "" else 0,
+        dates=_dates("dates", wish.dates),
+        not_on=_dates("not-on", wish.not_on),
+        holidays=wish.holidays,
+        must_leave=wish.must_leave,
         days=_days(wish.days),
         priority=_priority(wish.priority),
         vehicle=_text("vehicle", wish.vehicle),
@@ -67,10 +90,12 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
             "(an earlier time of day is the next day)"
         )
     for other in known.values():
-        if other.id != window.id and other.charger == window.charger and overlap(window, other):
+        same = (other.charger, other.group) == (window.charger, window.group)
+        if other.id != window.id and same and overlap(window, other):
             raise DeskError(
-                f"{window.charger} already has window {other.id} from {minutes(other.from_min)} to "
-                f"{minutes(other.ready_by_min)} on some of these days: expected times apart from it "
+                f"{window.charger or window.group} already has window {other.id} from "
+                f"{minutes(other.from_min)} to {minutes(other.ready_by_min)} on some of these days: "
+                f"expected times apart from it "
                 f"(or --id {other.id} to replace it)"
             )
     return window
@@ -88,7 +113,13 @@ def charger_of(site: Site, charger_id: str) -> Charger:
 
 
 def overlap(a: Window, b: Window) -> bool:
-    """Tell whether two windows share a minute of the week."""
+    """Tell whether two windows share a minute of the week; of dates, only by the same dates."""
+    if a.dates and b.dates and not set(a.dates) & set(b.dates):
+        return False
+    if bool(a.dates) != bool(b.dates):
+        return (
+            False  # a date's own window goes before the week's: it is due first, or an exception is entered
+        )
     return any(
         start < other_end and other_start < end
         for start, end in _spans(a, weeks=(0,))
@@ -96,18 +127,29 @@ def overlap(a: Window, b: Window) -> bool:
     )
 
 
-def note(window: Window, site: Site) -> str:
-    """Return a warning where the energy cannot flow in the time even without any limit; else ""."""
-    charger = charger_of(site, window.charger)
+def note(window: Window, site: Site, windows: Iterable[Window] = ()) -> str:
+    """Return a warning where the energy cannot be had in the time even without any other load; else "".
+
+    windows: all others.
+    """
     length_min = (window.ready_by_min - window.from_min) % DAY_MIN
-    most_w = charger.max_ma * site.voltage_v * len(charger.phases) // 1000
-    most_wh = most_w * length_min // 60
-    if window.need_wh <= most_wh:
-        return ""
-    return (
-        f"{window.need_wh / 1000:.1f} kWh cannot be had: {charger.id} gives at most {most_wh / 1000:.1f} kWh "
-        f"in this time ({charger.max_ma / 1000:g} A, {len(charger.phases)} phase(s))"
-    )
+    for charger in chargers_of(site, window):
+        most_w = charger.max_ma * site.voltage_v * len(charger.phases) // 1000
+        most_wh = most_w * length_min // 60
+        if window.need_wh > most_wh:
+            return (
+                f"{window.need_wh / 1000:.1f} kWh cannot be had: {charger.id} gives at most "
+                f"{most_wh / 1000:.1f} kWh in this time ({charger.max_ma / 1000:g} A, "
+                f"{len(charger.phases)} phase(s))"
+            )
+    return room_note(window, windows, site)
+
+
+def chargers_of(site: Site, window: Window) -> list[Charger]:
+    """Return the chargers that a window is for."""
+    if window.group:
+        return [c for c in site.chargers if window.group in c.groups]
+    return [charger_of(site, window.charger)]
 
 
 def _spans(window: Window, weeks: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -135,16 +177,15 @@ def _time(key: str, text: str) -> int:
     return int(match[1]) * 60 + int(match[2])
 
 
-def _need(need_kwh: str | int | float) -> int:
-    expected = f"expected an energy in kWh above 0, up to {NEED_WH_MAX // 1000}, such as 40 or 37.5"
-    try:
-        need_wh = Decimal(str(need_kwh).strip()) * 1000
-    except InvalidOperation:
-        raise DeskError(f"need: {need_kwh!r}: {expected}") from None
-    # Up, not down: a vehicle that needs 37.5001 kWh is not ready with less.
-    if not need_wh.is_finite() or not 0 < need_wh <= NEED_WH_MAX:
-        raise DeskError(f"need: {need_kwh!r}: {expected}")
-    return int(need_wh.to_integral_value(ROUND_CEILING))
+def _dates(key: str, text: str) -> tuple[str, ...]:
+    """Return days as ISO dates, in order.  Raises DeskError."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(date.fromisoformat(part).isoformat())
+        except ValueError:
+            raise DeskError(f"{key}: {part!r}: expected days such as 2026-12-24,2026-12-31") from None
+    return tuple(sorted(set(found)))
 
 
 def _days(text: str) -> Days:

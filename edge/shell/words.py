@@ -207,7 +207,17 @@ def days(names: Sequence[str]) -> str:
 def window(w: Window) -> str:
     """Return a charge window as a sentence."""
     who = f" for {w.vehicle}" if w.vehicle else ""
-    return (
-        f"{w.charger}{who}: {days(w.days)} {minutes(w.from_min)} to {minutes(w.ready_by_min)}, "
-        f"{kwh(w.need_wh)}, priority {w.priority}"
+    when = " ".join(w.dates) if w.dates else days(w.days)
+    needs = f"{w.soc_pm / 10:g} % of {kwh(w.battery_wh)}" if w.soc_pm else kwh(w.need_wh)
+    more = [f"{kwh(w.arrive_wh)} of it at once"] if w.arrive_wh else []
+    more += [f"not on {' '.join(w.not_on)}"] if w.not_on else []
+    more += [] if w.holidays else ["not on holidays"]
+    more += ["must leave"] if w.must_leave else []
+    return ", ".join(
+        [
+            f"{w.charger or w.group}{who}: {when} {minutes(w.from_min)} to {minutes(w.ready_by_min)}",
+            needs,
+            f"priority {w.priority}",
+            *more,
+        ]
     )

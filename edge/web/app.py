@@ -5,7 +5,9 @@
     /static/{name}          its style, script and icon, with ETag
     /api/status             the depot now
     /api/why/{charger}      why a charger gets what it gets, now or at a time
+    /events/{id}            what was done about an event, with its plot
     /api/windows, /events   charge windows; the utility's events
+    /api/events/{id}/report what was done about an event, as JSON
     /api/stream             server-sent events: what changed on the page
     /metrics                the depot now, as OpenMetrics
     /schema/openapi.json    all of the API, as OpenAPI 3.1
@@ -14,12 +16,14 @@ Nothing here writes, so nothing here asks who is there; who may reach it is a ma
 served at (127.0.0.1 unless told otherwise).
 """
 
+import base64
 import hashlib
 import logging
 import mimetypes
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, get
@@ -31,6 +35,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import FromPath, Parameter
 from litestar.response import Stream
 
+from edge.report import performancepage
+from edge.report.performance import EventReport
 from edge.shell.answers import (
     DeskError,
     EventStatus,
@@ -56,10 +62,14 @@ READERS_MAX = 100
 # 9999-12-31: the last day that a calendar here can name.
 WALL_MS_MAX = 253_402_214_400_000
 
+POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+# The page of an event is one file with its style in it: that one alone is allowed.
+PAGE_STYLE = base64.b64encode(hashlib.sha256(performancepage.STYLE.encode()).digest()).decode()
+
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"{POLICY}; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -165,6 +175,17 @@ def app(desk: Desk) -> Litestar:
     async def open_metrics() -> Response[bytes]:
         return Response(metrics(desk.status(), ports).encode(), media_type=CONTENT_TYPE)
 
+    @get("/api/events/{event_id:str}/report", operation_id="event_report", tags=["depot"])
+    async def event_report(event_id: FromPath[str]) -> EventReport:
+        """What was done about an event: limits, measured, complied, shed, and who was held back."""
+        return await desk.event_report(event_id)
+
+    @get("/events/{event_id:str}", media_type=MediaType.HTML, include_in_schema=False)
+    async def event_page(event_id: FromPath[str]) -> Response[str]:
+        text = performancepage.page(await desk.event_report(event_id), ZoneInfo(desk.site.timezone))
+        headers = {"Content-Security-Policy": f"{POLICY}; style-src 'sha256-{PAGE_STYLE}'"}
+        return Response(text, headers=headers, media_type=MediaType.HTML)
+
     @get("/api/stream", operation_id="stream", tags=["page"], media_type="text/event-stream")
     async def stream() -> Stream:
         """What changes on the page, as server-sent events, once a second."""
@@ -175,7 +196,19 @@ def app(desk: Desk) -> Litestar:
         return Stream(messages, media_type="text/event-stream", headers=headers)
 
     return Litestar(
-        [index, day_picture, static, status, why, windows, events, open_metrics, stream],
+        [
+            index,
+            day_picture,
+            static,
+            status,
+            why,
+            windows,
+            events,
+            open_metrics,
+            stream,
+            event_report,
+            event_page,
+        ],
         openapi_config=OpenAPIConfig(
             title="depot-edge, local API",
             version="1",

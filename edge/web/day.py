@@ -6,6 +6,7 @@ same picture is legible at 360 px and at 1440 px.  The list below it says the sa
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from edge.model.units import HOUR_MS, MINUTE_MS
@@ -141,7 +142,8 @@ def _now(span: Span, zone: ZoneInfo) -> Markup:
 def _said(prices: list[Price], events: list[EventStatus], status: Status, zone: ZoneInfo) -> Iterator[Markup]:
     now_ms = status.wall_ms
     for e in events:
-        yield h("li", {"class": "event-line"}, e.words)
+        over = h("a", {"href": f"/events/{quote(e.id, safe='')}"}, "what was done")
+        yield h("li", {"class": "event-line"}, e.words, *([" ", over] if e.step == "done" else []))
     coming = [p for p in prices if p.to_wall_ms > now_ms]
     for p in coming:
         start = "now" if p.from_wall_ms <= now_ms else words.clock(p.from_wall_ms, zone, now_ms)

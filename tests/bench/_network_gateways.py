@@ -224,13 +224,11 @@ class Fleet:
         return sum(gateway.said for gateway in self.gateways)
 
     async def drained(self, within_s: float, down_to: int = 0) -> float:
-        """Wait until so few messages wait; return how long it took.  Raises TimeoutError."""
+        """Wait until so few messages wait, or the time is over; return how long it took."""
         begun = time.monotonic()
-        while (left := self.waiting) > down_to:
+        while self.waiting > down_to:
             if time.monotonic() - begun > within_s:
-                raise TimeoutError(
-                    f"{left} of {self.said} messages are not acknowledged after {within_s:g} s"
-                )
+                break
             await asyncio.sleep(0.02)
         return time.monotonic() - begun
 

@@ -1,6 +1,8 @@
 """The HTTP API without a browser: answers, headers, caching, odd input, size, cost."""
 
+import base64
 import gzip
+import hashlib
 import http.client
 import json
 import re
@@ -11,6 +13,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from edge.model.records import Compliance, LoadSlot
+from edge.report.baseline import Baseline
+from edge.report.performance import performance
 from edge.web.markup import Markup, h
 from edge.web.serve import listening
 from tests.fakes.depot_records import START_WALL_MS, site
@@ -54,12 +59,35 @@ def test_the_api_answers_what_its_own_description_says(served: Served) -> None:
     assert str(described["openapi"]).startswith("3.1")
     schemas = described["components"]["schemas"]  # type: ignore[index]
     paths = described["paths"]
-    assert set(paths) == {"/api/status", "/api/why/{charger}", "/api/windows", "/api/events", "/api/stream"}  # type: ignore[call-overload]
+    assert set(paths) == {"/api/status", "/api/why/{charger}", "/api/windows", "/api/events",
+                          "/api/events/{event_id}/report", "/api/stream"}  # type: ignore[call-overload]  # fmt: skip
     for path in ("/api/status", "/api/why/bay-3", "/api/windows", "/api/events"):
         template = path.replace("bay-3", "{charger}")
         schema = paths[template]["get"]["responses"]["200"]["content"]["application/json"]["schema"]  # type: ignore[index]
         whole = {**schema, "components": {"schemas": schemas}}
         jsonschema.Draft202012Validator(whole).validate(Got(served, path).json())
+
+
+def test_the_report_of_an_event_as_page_and_as_json(served: Served) -> None:
+    served.tick(25)
+    rows = [
+        Compliance("ev/1", "p", "<peak>", 0, START_WALL_MS, START_WALL_MS + 60_000, "SIMPLE", 9, 8, 8, 1, 0)
+    ]
+    slots = [LoadSlot(START_WALL_MS, 60_000, 60_000, 480)]
+    none = Baseline("10 of 10", note="no baseline")
+    served.rig.reports["ev/1"] = performance(rows, [], slots, [], lambda a, b: none, lambda a, b: none)
+    page = Got(served, "/events/ev%2F1")
+    assert page.status == 404  # an id of a utility has no slash: openadr.py refuses it
+    served.rig.reports["ev-1"] = served.rig.reports["ev/1"]
+    page = Got(served, "/events/ev-1")
+    assert page.status == 200 and b"<svg" in page.body and b"&lt;peak&gt;" in page.body
+    style = re.search(rb"<style>(.*?)</style>", page.body, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1]).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in page.headers["content-security-policy"]
+    assert Got(served, "/api/events/ev-1/report").json()["intervals_complied"] == 1
+    unknown = Got(served, "/api/events/none/report")
+    assert unknown.status == 404 and "nothing was measured" in str(unknown.json()["error"])
 
 
 def test_why_then(served: Served) -> None:

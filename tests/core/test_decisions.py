@@ -44,3 +44,16 @@ def test_one_row_a_change() -> None:
 
 def test_numbers_do_not_make_another_kind() -> None:
     assert kind("needs 12.3 kWh by 05:30") == kind("needs 9.8 kWh by 05:30")
+
+
+def test_a_grant_that_wanders_is_kept_once_a_minute() -> None:
+    full = "main L1 is full: breaker 63 A, other load 20 A"
+    wandering = [record(second * 1_000, 16_000 + 100 * (second % 7), full) for second in range(181)]
+    assert kept(Decisions(), *wandering) == [0, 60_000, 120_000, 180_000]
+
+
+def test_by_an_ampere_or_to_nothing_it_is_kept_at_once() -> None:
+    full = "main L1 is full: breaker 63 A, other load 20 A"
+    steps = [16_000, 15_001, 15_000, 14_001, 0, 900, 0]
+    ticks = [record(second * 1_000, granted_ma, full) for second, granted_ma in enumerate(steps)]
+    assert kept(Decisions(), *ticks) == [0, 2_000, 4_000, 5_000, 6_000]

@@ -664,7 +664,8 @@ def test_everything_that_is_known_is_listed() -> None:
     utility.says(priced([0.1, 0.2]))
     level = {"id": 0, "payloads": [{"type": "SIMPLE", "values": [1]}]}
     utility.says(limited(1, id="simple", intervals=[level]))
-    utility.says({"id": "report", "programID": "p"})
+    utility.says({"id": "nothing", "programID": "p"})
+    utility.says({"id": "report", "programID": "p", "reportDescriptors": [{"payloadType": "USAGE"}]})
     utility.says(limited(1, 60 * 24 * 3, id="far"))
     now = tick(15)
     utility._fold(opted(utility.state, OptOut(now.at_ms, now.wall_ms, "out", "must leave")))
@@ -676,7 +677,8 @@ def test_everything_that_is_known_is_listed() -> None:
         ("out", "IMPORT_CAPACITY_LIMIT", None, "opted out"),
         ("prices", "PRICE", None, "active"),
         ("simple", "SIMPLE", None, "active"),
-        ("report", "", None, "not applicable"),
+        ("nothing", "", None, "not applicable"),
+        ("report", "", None, "active"),
         ("far", "IMPORT_CAPACITY_LIMIT", None, "far"),
     }
 

@@ -1,11 +1,12 @@
 """Windows in local time, against dates worked out by hand (America/Los_Angeles, Europe/Berlin)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
-from edge.core.windows import clock, stay
+from edge.core.windows import clock, each_charger, missing_wh, stay
 from edge.model.site import Window
 
 LA = "America/Los_Angeles"
@@ -71,3 +72,42 @@ def test_another_chargers_window_does_not_count() -> None:
 
 def test_times_are_shown_as_the_clock_on_the_wall_shows_them() -> None:
     assert clock(wall("2026-07-01 21:00", LA), LA) == "21:00"
+
+
+def test_dates_and_exceptions() -> None:
+    week = window("18:00", "06:00")
+    day = msgspec.structs.replace(window("20:00", "23:00", id_="d"), dates=("2026-11-24",))
+    monday, tuesday = wall("2026-11-23 21:00", LA), wall("2026-11-24 21:00", LA)
+    for when, expected in ((monday, "w"), (tuesday, "d")):
+        found = stay([week, day], "bay-1", when, LA)
+        assert found is not None
+        assert found.window.id == expected
+    off = msgspec.structs.replace(week, not_on=("2026-11-23",))
+    assert stay([off], "bay-1", monday, LA) is None
+    assert stay([off], "bay-1", tuesday, LA) is not None
+
+
+def test_a_group_is_for_each_of_its_chargers_and_gives_way_to_a_chargers_own() -> None:
+    vans = msgspec.structs.replace(
+        window("18:00", "05:00", id_="v"), charger="", group="vans", holidays=False
+    )
+    own = window("18:00", "06:00")
+    found = each_charger([vans, own], {"vans": ["bay-1", "bay-2"]}, [date(2026, 11, 26)])
+    assert [(w.id, w.charger) for w in found] == [("v/bay-1", "bay-1"), ("v/bay-2", "bay-2"), ("w", "bay-1")]
+    thursday = wall("2026-11-26 21:00", LA)
+    for charger, expected in (("bay-1", "w"), ("bay-2", "v/bay-2")):
+        now = stay(found, charger, wall("2026-11-24 21:00", LA), LA)
+        assert now is not None
+        assert now.window.id == expected
+    assert stay(found, "bay-2", thursday, LA) is None, "a holiday"
+    assert stay(found, "bay-1", thursday, LA) is not None
+
+
+@pytest.mark.parametrize(
+    ("soc_pm", "session_wh", "missing"), [(None, 10_000, 26_000), (500, 10_000, 18_000), (801, 0, 0)]
+)
+def test_a_state_of_charge_is_followed_where_it_is_told(
+    soc_pm: int | None, session_wh: int, missing: int
+) -> None:
+    eighty = Window("w", "bay-1", 0, 1, 36_000, soc_pm=800, battery_wh=60_000)
+    assert missing_wh(eighty, session_wh, soc_pm) == missing

@@ -2,6 +2,7 @@
 
 from edge.model.flow import Event
 from edge.model.site import Site
+from edge.report.performance import EventReport
 from edge.shell.desk import Desk
 from tests.fakes.depot_records import START_WALL_MS, FakeStore, record, site
 
@@ -15,8 +16,14 @@ class Rig:
         self.said: list[Event] = []
         self.at_ms = 1_000_000
         self.wall_ms = START_WALL_MS
+        self.reports: dict[str, EventReport] = {}
         self.desk = Desk(
-            self.site, self.store, self.said.append, now_ms=lambda: self.at_ms, wall_ms=lambda: self.wall_ms
+            self.site,
+            self.store,
+            self.said.append,
+            now_ms=lambda: self.at_ms,
+            wall_ms=lambda: self.wall_ms,
+            report=self.reports.get,
         )
 
     def tick(self, second: int) -> None:

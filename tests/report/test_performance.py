@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from edge.cli import main
@@ -81,6 +82,14 @@ def test_the_figures_by_hand() -> None:
     assert [v.charger for v in found.vehicles_held] == ["bay-1"]
     assert {s.limit_w for s in found.samples} == {None, 40_000, 30_000}
     assert (found.start_wall_ms, found.end_wall_ms) == (START, START + 2 * HALF)
+
+
+def test_a_limit_that_was_in_force_for_a_moment_is_not_judged() -> None:
+    short = row(0, 40_000, 38_000, 60_000, None)
+    short = msgspec.structs.replace(short, end_wall_ms=START + 13_199)
+    found = performance([short], [], slots(), [], usual(60_000), usual(1))
+    assert found.intervals[0].complied is None and found.intervals_complied == 0
+    assert "too short" in page(found, ZoneInfo("UTC"))
 
 
 def test_a_limit_on_charging_is_held_against_what_charges() -> None:

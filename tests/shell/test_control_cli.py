@@ -155,3 +155,50 @@ def test_yesterdays_why_needs_no_daemon(
 )
 def test_a_time_as_people_write_it(typed: str, seconds_ago: int) -> None:
     assert moment(typed, ZONE, START_WALL_MS) == START_WALL_MS - seconds_ago * 1000
+
+
+FILE = """id,charger,from,ready_by,need_kwh,days
+a,bay-4,18:00,06:00,40,mon-fri
+b,bay-5,18:00,06:00,{need},mon-fri
+"""
+
+
+def test_windows_of_a_file_are_previewed_and_then_added_all_or_none(
+    state: Path, capsys: Capture, tmp_path: Path
+) -> None:
+    file = tmp_path / "vans.csv"
+    file.write_text(FILE.format(need="lots"))
+    before = json.loads(shown(capsys, ["window", "list", "--json"]))
+    assert main(["window", "import", str(file), "--apply"]) == 1
+    said = capsys.readouterr()
+    assert "line 2: would be added: bay-4: mon–fri 18:00 to 06:00, 40.0 kWh" in said.out
+    assert "line 3: refused: need: 'lots': expected an energy in kWh" in said.out
+    assert "1 of 2 refused; nothing was added" in said.err
+    file.write_text(FILE.format(need="30"))
+    assert main(["window", "import", str(file)]) == 0
+    assert "2 windows; --apply adds them" in capsys.readouterr().err
+    assert json.loads(shown(capsys, ["window", "list", "--json"])) == before
+    assert main(["window", "import", str(file), "--apply", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["applied"] is True
+    assert [w["what"] for w in told["windows"]] == ["added", "added"]
+    ids = [w["id"] for w in json.loads(shown(capsys, ["window", "list", "--json"]))]
+    assert {"a", "b"} <= set(ids)
+    assert main(["window", "import", str(file)]) == 0
+    assert "line 2: would be replaced" in capsys.readouterr().out
+    assert main(["window", "import", str(tmp_path / "none.csv")]) == 2
+
+
+def shown(capsys: Capture, words: list[str]) -> str:
+    assert main(words) == 0
+    return capsys.readouterr().out
+
+
+def test_a_need_may_be_a_distance_or_a_state_of_charge(state: Path, capsys: Capture) -> None:
+    times = ["--from", "09:00", "--ready-by", "10:00", "--dates", "2026-12-24"]
+    said = shown(capsys, ["window", "add", "bay-5", *times, "--km", "20", "--kwh-per-km", "0.2"])
+    assert "bay-5: 2026-12-24 09:00 to 10:00, 4.0 kWh" in said
+    more = ["--soc", "80", "--battery-kwh", "10", "--id", "x"]
+    said = shown(capsys, ["window", "add", "bay-6", *times, *more])
+    assert "80 % of 10.0 kWh" in said
+    assert "80 %" in shown(capsys, ["window", "list"])

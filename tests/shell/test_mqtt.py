@@ -430,3 +430,32 @@ def test_a_server_that_says_nothing_does_not_delay_the_loop() -> None:
         server.close()
 
     run(story())
+
+
+@needs_mosquitto
+@PROTOCOLS
+def test_what_waited_at_the_broker_is_acknowledged_however_busy_the_loop_is(
+    tmp_path: Path, protocol: str
+) -> None:
+    """The broker sends it with the connection, before the loop has heard of that.
+
+    Without acknowledgements it sends no more than fit into its window: 20 (3.1.1), UNACKNOWLEDGED (5).
+    """
+    with mosquitto(tmp_path) as server:
+
+        async def story() -> None:
+            first = link(at(server.port, protocol), "ear", Ear(), "n/#")
+            await until(lambda: first.connected)
+            await asyncio.sleep(0.3)
+            await first.close()
+            mouth = link(at(server.port, protocol), "mouth", Ear())
+            await until(lambda: mouth.connected)
+            await asyncio.gather(*(mouth.publish("n/x", f"{n}".encode()) for n in range(90)))
+            await mouth.close()
+            ear = Ear()
+            second = link(at(server.port, protocol), "ear", ear, "n/#")
+            time.sleep(1)  # noqa: ASYNC251  the loop is busy while paho's thread is not
+            await until(lambda: len(set(ear.payloads)) == 90)
+            await second.close()
+
+        run(story())

@@ -557,3 +557,13 @@ def test_slots_are_found_by_the_time_that_they_touch_and_go_after_45_days(store)
     store.prune(start + 45 * DAY_MS + 60_001)
     assert [slot.start_wall_ms - start for slot in store.load_slots(0, 2**60)] == [120_000]
     assert [slot.charger for slot in store.charger_slots(0, 2**60)] == ["bay-1", "bay-2"]
+
+
+def test_an_interval_that_is_over_takes_its_load_to_the_disk(store):
+    start = 1_796_040_000_000
+    store.keep(LoadSlot(start, 60_000, 60_000, 600_000))
+    store.commit()
+    assert store.load_slots(0, 2**60) == []
+    store.keep(Compliance("e", "p", "", 0, start, start + 60_000, "SIMPLE", 1, 1, 1, 1, 0))
+    store.commit()
+    assert len(store.load_slots(0, 2**60)) == 1 and len(store.compliance_of("e")) == 1

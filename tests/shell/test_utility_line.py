@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from edge.core.demand_response import State, limit, said
-from edge.model.flow import AnyEvent, Forget, Link, Remember, Tick, UtilitySaid
+from edge.core.demand_response import State, limit, opted, program_said, said
+from edge.model.flow import AnyEvent, Forget, Link, OptOut, ProgramSaid, Remember, Tick, UtilitySaid
 from edge.model.site import Broker, Node, Site, Token, Utility, Vtn
 from edge.shell import utility as module
 from edge.shell.clock import Clock
@@ -50,6 +50,7 @@ class Depot:
         self.links: list[tuple[bool, str]] = []
         self.audit: list[str] = []
         self.said: list[UtilitySaid] = []
+        self.programs: list[tuple[str, bool]] = []
         self.line = UtilityLine(
             SITE, utility, self.store, self.take, self.clock, lambda who, why: self.audit.append(why)
         )
@@ -57,6 +58,9 @@ class Depot:
     def take(self, what: AnyEvent) -> None:
         if isinstance(what, Link):
             self.links.append((what.up, what.why))
+        if isinstance(what, ProgramSaid):
+            self.programs.append((what.program_id, what.binding))
+            self.state, _ = program_said(self.state, what)
         if isinstance(what, UtilitySaid):
             self.said.append(what)
             self.state, commands = said(self.state, what)
@@ -130,6 +134,42 @@ def test_programs_by_name_are_ours_and_others_are_not_asked_for(tmp_path: Path) 
             await asyncio.sleep(0.5)
             assert {each.event.id for each in found.said} == {"e-1"}
             assert found.audit == ["programs: the vtn has none called no-such"]
+
+    with vtn() as server:
+        run(story(server))
+
+
+def test_a_binding_program_says_so_and_there_is_no_opting_out(tmp_path: Path) -> None:
+    async def story(server: FakeVtn) -> None:
+        binding = {"type": "BINDING_EVENTS", "values": [True]}
+        server.put("programs", {"id": "p-1", "programName": "evening-peak", "attributes": [binding]})
+        server.put("programs", {"id": "p-2", "programName": "other", "attributes": []})
+        server.put("events", event(40))
+        async with depot(tmp_path, vtn=polled(server), programs=("evening-peak",)) as found:
+            await until(lambda: found.limit_w == 40_000)
+            assert found.programs == [("evening-peak", True)]
+            found.state, commands = opted(found.state, OptOut(0, 0, "e-1", "no"))
+            assert found.limit_w == 40_000
+            assert [type(each).__name__ for each in commands] == ["Audit"]
+            server.put("programs", {"id": "p-1", "programName": "evening-peak", "bindingEvents": False})
+            await until(lambda: found.programs[1:] == [("evening-peak", False)])
+            found.state, _ = opted(found.state, OptOut(0, 0, "e-1", "no"))
+            assert found.limit_w is None
+
+    with vtn() as server:
+        run(story(server))
+
+
+def test_an_event_that_only_asks_for_reports_is_deleted_too(tmp_path: Path) -> None:
+    async def story(server: FakeVtn) -> None:
+        asks = {"reportDescriptors": [{"payloadType": "USAGE"}], "intervals": []}
+        server.put("events", event(40, "e-r") | asks)
+        async with depot(tmp_path, vtn=polled(server)) as found:
+            await until(lambda: bool(found.said))
+            server.remove("events", "e-r")
+            await until(lambda: len(found.said) == 2)
+            await asyncio.sleep(0.6)
+            assert [each.operation for each in found.said] == ["CREATE", "DELETE"]
 
     with vtn() as server:
         run(story(server))

@@ -3,6 +3,7 @@
 Three-phase vehicles: 32 A are 22.08 kW, 40 A of breaker 27.6 kW.  The story begins at 16:53:20 on a Sunday.
 """
 
+import msgspec
 import pytest
 
 from edge.model.dayplan import DayPlan, Row, Stretch
@@ -180,3 +181,23 @@ def test_a_change_is_planned_at_once_and_quiet_time_only_every_five_minutes() ->
     night.minutes(1)
     assert len(night.wishes) == count + 1
     assert [w.id for w in night.wishes[-1].prospect.windows] == ["a", "b"]
+
+
+def test_what_a_vehicle_gets_on_arrival_it_gets_at_any_price_and_the_rest_when_it_is_cheap() -> None:
+    first = msgspec.structs.replace(window("w", "bay-1", 6, 30), arrive_wh=8_000)
+    night = Night(depot(1, windows=(first,), other_max_ma=0), two_prices(21, 5))
+    night.until(at(20, 59))
+    assert 8 <= night.charged_kwh("bay-1") <= 8.8  # ticks come once a minute: 0.37 kWh
+    night.until(at(6))
+    assert night.charged_kwh("bay-1") >= 30
+
+
+def test_a_state_of_charge_is_reached_whatever_was_thought_at_first() -> None:
+    # 80 % of 60 kWh, taken to be 36 kWh; it arrives with half: 18
+    to80 = msgspec.structs.replace(window("w", "bay-1", 6, 36), soc_pm=800, battery_wh=60_000)
+    night = Night(
+        depot(1, windows=(to80,), other_max_ma=0), two_prices(21, 5), bays={"bay-1": Bay(soc_wh=30_000)}
+    )
+    night.until(at(6))
+    assert 18 <= night.charged_kwh("bay-1") <= 19
+    assert night.now("bay-1").asked_because == "has its 80 %"
