@@ -21,7 +21,7 @@ from edge.model.records import (
     Session,
 )
 from edge.model.site import Window
-from edge.model.units import DAY_MS
+from edge.model.units import DAY_MS, QUARTER_MS
 from edge.shell import store as store_module
 from edge.shell.store import WAIT_MS, Store, open_store
 from edge.shell.storefile import StoreDamaged, StoreTrouble
@@ -276,6 +276,20 @@ def test_numbers_are_not_given_twice_when_old_messages_are_pruned(store, path):
     again.tell(message("b"))
     again.commit()
     assert [row.seq for row in again.outbox_pending("network", 9)] == [2]
+
+
+def test_the_load_comes_back_as_far_as_it_is_asked_for(store, path):
+    quarter = NOW // QUARTER_MS * QUARTER_MS
+    rows = [LoadBlock(quarter - n * QUARTER_MS, 1_000 + n) for n in (3, 2, 1, 0)]
+    for row in rows:
+        store.keep(row)
+    store.keep(ChargeBlock("s1", quarter, "bay-1", 10))
+    store.keep(ChargeBlock("s1", quarter - QUARTER_MS, "bay-1", 20))
+    store.commit(all_of_it=True)
+    again = after_power_loss(path)
+    assert again.restore(0, NOW).kept == [rows[-1], ChargeBlock("s1", quarter, "bay-1", 10)]
+    kept = again.restore(0, NOW, quarter - 2 * QUARTER_MS).kept
+    assert [row for row in kept if isinstance(row, LoadBlock)] == rows[1:]
 
 
 # --- bounds -------------------------------------------------------------------------------------------
