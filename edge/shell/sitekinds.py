@@ -186,7 +186,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 def _url(value: object) -> str:
     """Return a web address without a slash at its end; without encryption only on this machine."""
     found = _URL.fullmatch(value) if isinstance(value, str) else None
-    if found is None or "?" in (found[4] or "") or "#" in (found[4] or ""):
+    path, port = ((found[4] or ""), int((found[3] or ":1")[1:])) if found else ("", 1)
+    if found is None or "?" in path or "#" in path or not 1 <= port <= 65535:
         raise Wrong('an address such as "https://vtn.example.com/openadr3/3.1.1"')
     if found[1] == "http" and found[2] not in _LOOPBACK:
         raise Wrong("https://: OpenADR wants TLS everywhere; http:// is for a server on this machine alone")

@@ -210,6 +210,26 @@ def test_a_server_that_fails_changes_nothing_and_is_asked_again(
         run(story(server))
 
 
+def test_an_answer_that_nobody_thought_of_does_not_end_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*words: Any) -> Any:
+        raise KeyError("x")
+
+    async def story(server: FakeVtn) -> None:
+        server.put("events", event(40))
+        real = module.read_listing
+        monkeypatch.setattr(module, "read_listing", broken)
+        async with depot(tmp_path, vtn=polled(server)) as found:
+            await until(lambda: bool(found.links))
+            assert found.links == [(False, "our mistake: KeyError('x')")]
+            monkeypatch.setattr(module, "read_listing", real)
+            await until(lambda: found.limit_w == 40_000)
+
+    with vtn() as server:
+        run(story(server))
+
+
 def test_half_a_listing_deletes_nothing(tmp_path: Path) -> None:
     """An event that is missing from a list is only gone when the server says so of itself."""
 
