@@ -280,7 +280,8 @@ class Controller:
         most_ms = self.site.policy.random_delay_ms
         if not most_ms or not tick.wall_trusted or obeying.is_exempt(charger, stay):
             return 0
-        began = [self._diary.session_since(charger.id) or 0, stay.from_wall_ms if stay else 0]
+        since = self._diary.session_since(charger.id)  # not yet, where it has come only now
+        began = [tick.wall_ms if since is None else since, stay.from_wall_ms if stay else 0]
         began.append(self._calendar.rate_since(tick.wall_ms, most_ms))
         return max(began) + asks.delay_ms(self.site.id, charger.id, max(began), most_ms)
 
