@@ -156,9 +156,10 @@ class Controller:
         commands += self._grid.step(tick, others)
         promised = self._judged(tick, bays, wants, held)
         commands += self._promises.step(tick, promised.values())
+        plan = self._planner.now(tick, self._base_load.error_w(self.site.nodes[0].id))
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar,
-            self._load.mean_w(), self._planner.now(tick), self._grid.now(tick),
+            self._load.mean_w(), plan, self._grid.now(tick),
             promised,
         )  # fmt: skip
         record = self._foreseen(record, tick, others)

@@ -25,9 +25,9 @@ from edge.model.units import HOUR_MS, MINUTE_MS
 QUARTER_MS = 15 * MINUTE_MS
 QUARTERS_OF_DAY = 96
 
-# A new day counts so much against the days before it; a new error so much against the errors before.
+# A new day counts so much against the days before it; the mean error is that of so many quarters.
 NEW_DAY = (1, 3)
-NEW_ERROR = (1, 20)
+ERRORS = 20
 
 FADES_MS = 2 * HOUR_MS
 
@@ -41,7 +41,7 @@ class BaseLoad:
         self._sums: dict[str, list[int]] = {node: [0, 0, 0, 0, 0] for node in self._profiles}
         self._quarter = -1  # since 1970
         self._whole = False  # the quarter was seen from its beginning
-        self.errors = 0  # forecasts that were measured, of all nodes together
+        self.errors = dict.fromkeys(self._profiles, 0)  # how many forecasts were measured
 
     def fold(self, others: Mapping[str, Other], tick: Tick) -> None:
         """Take in what flows now and is not charging."""
@@ -72,9 +72,9 @@ class BaseLoad:
             said = _usual(was, week_at)
             error = was.error
             if said is not None:
-                off = [abs(m - s) for m, s in zip(mean, said, strict=True)]
-                error = _blend(error, (off[0], off[1], off[2], off[3]), NEW_ERROR)
-                self.errors += 1
+                a, b, c, d = (abs(m - s) for m, s in zip(mean, said, strict=True))
+                self.errors[node] += 1
+                error = _blend(error, (a, b, c, d), (1, min(self.errors[node], ERRORS)))
             day, week = list(was.day), list(was.week)
             day[day_at] = _blend(day[day_at], mean, NEW_DAY)
             week[week_at] = _blend(week[week_at], mean, NEW_DAY)
@@ -87,9 +87,9 @@ class BaseLoad:
             for node, profile in self._profiles.items()
         }
 
-    def learned(self) -> bool:
-        """Say whether there is a whole day of history."""
-        return all(None not in profile.day for profile in self._profiles.values())
+    def error_w(self, node: str) -> int | None:
+        """Return by how much forecasts of a node were off in the mean; None before one was measured."""
+        return self._profiles[node].error[3] if self.errors.get(node) else None
 
 
 def _now(other: Other) -> Four | None:

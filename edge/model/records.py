@@ -383,6 +383,8 @@ class PlanNow(msgspec.Struct, frozen=True):
     vehicles: those that are there; expected: those to come by their windows.  cost_micro: of all of them,
     with the charge on a higher peak.  gap_ppm: how much dearer it is than the best possible one at most.
     unmet_wh: what the limits do not leave.  steps: the changes that come next.
+    forecast_error_w: by how much forecasts of what is not charging at the site were off in the mean, of
+    quarters of an hour; None before one was measured.
     """
 
     number: int = 0
@@ -396,6 +398,7 @@ class PlanNow(msgspec.Struct, frozen=True):
     solve_ms: int = 0
     steps: tuple[PlannedStep, ...] = ()
     trouble: str = ""
+    forecast_error_w: int | None = None
 
 
 class TickRecord(msgspec.Struct, frozen=True):

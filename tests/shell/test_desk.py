@@ -233,13 +233,13 @@ def test_the_plan_is_told_with_its_cost_its_proof_and_what_comes_next(rig: Rig) 
         PlannedStep(START_WALL_MS + HOUR_MS, "bay-1", 16_000),
         PlannedStep(START_WALL_MS + 2 * HOUR_MS, "bay-1", 0),
     )
-    now = PlanNow(7, START_WALL_MS, 3, 2, 12_340_000, 830, 61_000, 2_100, 15, steps)
+    now = PlanNow(7, START_WALL_MS, 3, 2, 12_340_000, 830, 61_000, 2_100, 15, steps, "", 1_240)
     rig.desk.noted(msgspec.structs.replace(record(rig.site, 0), plan=now))
     plan = rig.desk.status().plan
     assert plan is not None
     assert plan.words == (
         "made at 14:03 for 3 there and 2 to come; 12.34 USD, at most 0.08 % above the least possible; "
-        "2.1 kWh do not fit within the limits"
+        "2.1 kWh do not fit within the limits; other load was foreseen within 1.2 kW in the mean"
     )
     assert plan.steps == ["15:03 bay-1 16 A", "16:03 bay-1 nothing more"]
     said = "\n".join(lines(rig.desk.status()))
