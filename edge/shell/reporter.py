@@ -183,10 +183,11 @@ class Reporter:
         if answer is None:
             return
         drill = any(each.event_id == event.id and each.drill for each in record.events)
-        payload = openadr_report.written(event, answer, self._utility.ven_name, drill)
+        key = openadr_report.key(event, plan, report)
+        payload = openadr_report.written(event, answer, key, self._utility.ven_name, drill)
         fast = plan.period_ms < FAST_MS
-        key, topic = openadr_report.key(event, plan, report), self._line.report_topic
-        self._say(Message("utility", topic, payload, key, self._clock.wall_ms(), telemetry=fast))
+        topic, now_ms = self._line.report_topic, self._clock.wall_ms()
+        self._say(Message("utility", topic, payload, key, now_ms, telemetry=fast))
 
     def _known(self, event: OpenAdrEvent, covered: list[Span], record: TickRecord, recent: Recent) -> Known:
         from_ms, to_ms = covered[0].from_wall_ms, covered[-1].to_wall_ms
