@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from edge.core import holidays
 from edge.model.site import EVERY_DAY
 from edge.model.units import PHASE_NAMES, ma_from_amps
 from edge.report.holidays import NERC
@@ -209,14 +210,13 @@ def _topic_filter(value: object) -> str:
 
 
 def _holiday(value: object) -> str:
-    if isinstance(value, date):  # TOML has dates of its own
-        return value.isoformat()
-    if value == NERC:
-        return NERC
-    try:
-        return date.fromisoformat(str(value)).isoformat()
-    except ValueError:
-        raise Wrong(f'a day such as "2026-12-25", or "{NERC}"') from None
+    rule = value.isoformat() if isinstance(value, date) else str(value)  # TOML has dates of its own
+    if rule != NERC:
+        try:
+            holidays.on(rule, 2000)
+        except ValueError:
+            raise Wrong(f'{holidays.EXPECTED}, or "{NERC}"') from None
+    return rule
 
 
 def _list_of(one: Kind) -> Kind:
@@ -319,4 +319,4 @@ TOPIC = Kind(_topic, {"type": "string", "pattern": "^[^/+#][^+#]*$"})
 TOPIC_FILTERS = _list_of(Kind(_topic_filter, {"type": "string", "minLength": 1}))
 TEXTS = _list_of(TEXT)
 NAMES = _list_of(NAME)
-HOLIDAYS = _list_of(Kind(_holiday, {"type": "string", "pattern": r"^(NERC|\d{4}-\d{2}-\d{2})$"}))
+HOLIDAYS = _list_of(Kind(_holiday, {"type": "string", "minLength": 5}))
