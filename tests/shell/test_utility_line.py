@@ -283,6 +283,7 @@ def test_a_report_goes_to_the_server_and_a_refusal_says_why(tmp_path: Path) -> N
             with pytest.raises(NotDelivered, match="400: Bad Request: no event e-9") as refused:
                 await found.line.publish(REPORTS, json.dumps(strange).encode(), key="k-2")
             assert refused.value.refused
+            assert [each for each in found.audit if "report k-2: " in each and "no event e-9" in each]
             server.faults = lambda method, path: 503
             with pytest.raises(NotDelivered) as passing:
                 await found.line.publish(REPORTS, json.dumps(REPORT).encode(), key="k-3")
