@@ -60,7 +60,7 @@ from edge.shell.storeoutbox import LINKS, Gone, Message, OutboxTable, Pending, s
 from edge.shell.storetables import Params, key_of, put_row
 
 # Measured with 50 busy chargers (depot bench store): committing everything every second writes 850 MB a day,
-# and an SD card wears out by that; with this, 43 MB.
+# and an SD card wears out by that; with this, 43 MB.  All that the daemon keeps: 41 MB (depot bench disk).
 WAIT_MS = 5 * MINUTE_MS
 
 # The moment of a power cut is known to this; it costs a page each time.
