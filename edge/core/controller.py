@@ -118,6 +118,7 @@ class Controller:
                 return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
             case Restored():
                 self._load.restored(event)
+                self._base_load.restored(event)
                 self._grid.restored(event)
                 return [*self._calendar.restored(event), *self._diary.restored(event)]
         return []
@@ -126,7 +127,7 @@ class Controller:
         now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
         seen = obeying.seen(self.site, self._state, others, now_ms)  # what the utility's signals look at
-        self._learn(tick, others)
+        learned = self._learn(tick, others)
         bays = self._bays(tick, others, seen)
         wants = self._wants(tick, bays, seen)  # what each vehicle could use, and by when
         stops = self._boards.stops(now_ms)  # what the I/O boards hold back
@@ -151,6 +152,7 @@ class Controller:
                 )
             )
         root = others[self.site.nodes[0].id]
+        commands += learned
         commands += self._wish(tick, bays, wants, others)
         commands += self._calendar.step(tick, seen)
         commands += self._grid.step(tick, others)
@@ -198,12 +200,12 @@ class Controller:
         known = root.known and meter is not None
         return SiteNow(root.power_w if known else None, meter.counter_wh if known and meter else None)
 
-    def _learn(self, tick: Tick, others: dict[str, Other]) -> None:
+    def _learn(self, tick: Tick, others: dict[str, Other]) -> list[AnyCommand]:
         """Learn what flows besides charging at this time of the week, and what vehicles really take."""
-        self._base_load.fold(others, tick)
         for charger in self.site.chargers:
             shows, taken = self._state.chargers[charger.id], self._taken[charger.id]
             self._taken[charger.id] = takes.fold(taken, shows, charger.phases, tick.at_ms)
+        return self._base_load.fold(others, tick)
 
     def _bays(self, tick: Tick, others: dict[str, Other], seen: Seen) -> list[asks.Vehicle]:
         """Return what is known of the vehicle at every charger, in the site's order."""

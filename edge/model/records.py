@@ -214,6 +214,21 @@ class GridNow(msgspec.Struct, frozen=True):
     says: str
 
 
+class NodeLoad(Kept, frozen=True):
+    """What a node took that was not charging, in the latest of each quarter of the week (0: Monday 00:00).
+
+    What forecasts are made of (core/forecast.py): a week for each node, written over week by week.
+    """
+
+    week_at: int
+    node: str
+    wall_ms: int
+    l1_ma: int
+    l2_ma: int
+    l3_ma: int
+    power_w: int
+
+
 class Promise(Kept, frozen=True):
     """What a vehicle was promised, whenever that changed.
 
@@ -244,6 +259,7 @@ AnyKept = (
     | ChargerSlot
     | GridCount
     | Promise
+    | NodeLoad
 )
 
 

@@ -48,6 +48,7 @@ from edge.model.records import (
     Kept,
     LoadBlock,
     LoadSlot,
+    NodeLoad,
     PortInterval,
     Session,
 )
@@ -171,8 +172,8 @@ class Store(OutboxTable):
     def restore(self, at_ms: int, wall_ms: int, load_from_wall_ms: int | None = None) -> Restored:
         """Return the first event for the core: what was going on when the gateway was last running.
 
-        kept: sessions and port intervals without an end, all rows of the events still known, and the
-        site's load from load_from_wall_ms on (None: of this quarter of an hour).
+        kept: sessions and port intervals without an end, a week of what is not charging, all rows of the
+        events still known, and the site's load from load_from_wall_ms on (None: of this quarter of an hour).
         """
         this_quarter = wall_ms // QUARTER_MS * QUARTER_MS
         kept: list[Kept] = [*self._rows(Session, "WHERE end_wall_ms IS NULL")]
@@ -182,6 +183,7 @@ class Store(OutboxTable):
             kept += self._rows(EventStep, "WHERE event_id = ? ORDER BY wall_ms", event_id)
             kept += self._rows(Compliance, "WHERE event_id = ? ORDER BY start_wall_ms", event_id)
         load_from = this_quarter if load_from_wall_ms is None else min(load_from_wall_ms, this_quarter)
+        kept += self._rows(NodeLoad, "ORDER BY wall_ms")
         kept += self.load(load_from, this_quarter + QUARTER_MS)
         kept += self.charged(this_quarter, this_quarter + QUARTER_MS)
         return Restored(

@@ -4,7 +4,8 @@ from edge.core import forecast
 from edge.core.forecast import BaseLoad
 from edge.core.grid import Other
 from edge.model.dayplan import Four, Profile
-from edge.model.flow import Tick
+from edge.model.flow import Keep, Restored, Tick
+from edge.model.records import NodeLoad
 from edge.model.units import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.story.sites import depot
 
@@ -75,6 +76,21 @@ def test_errors_are_measured_and_are_the_margin() -> None:
     assert error == (4_000, 4_000, 4_000, 4 * 690)
     assert load.error_w("main") == 4 * 690
     assert BaseLoad(SITE).error_w("main") is None
+
+
+def test_a_restart_forgets_nothing_but_the_quarter_that_ran() -> None:
+    load, kept = BaseLoad(SITE), []
+    for minute in range(48 * 60 + 1):
+        wall_ms = MONDAY_MS + minute * MINUTE_MS
+        kept += load.fold(other(10 + minute // 1_440 * 4), Tick(wall_ms, wall_ms))
+    rows = [command.row for command in kept if isinstance(command, Keep)]
+    assert len(rows) == 2 * 96 - 1
+    again = BaseLoad(SITE)
+    foreign = NodeLoad(3, "gone", 0, 1, 1, 1, 1)
+    again.restored(Restored(0, 0, "", None, [foreign, *rows], [], [], {}))
+    noon_ms = MONDAY_MS + 2 * DAY_MS + 12 * HOUR_MS
+    assert ahead(again, 12, noon_ms) == ahead(load, 12, noon_ms)
+    assert again.error_w("main") == load.error_w("main") == 4 * 690
 
 
 def test_a_quarter_that_was_not_seen_from_its_beginning_is_not_learned() -> None:

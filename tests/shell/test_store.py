@@ -17,6 +17,7 @@ from edge.model.records import (
     EventStep,
     LoadBlock,
     LoadSlot,
+    NodeLoad,
     PortInterval,
     Session,
 )
@@ -581,3 +582,11 @@ def test_an_interval_that_is_over_takes_its_load_to_the_disk(store):
     store.keep(Compliance("e", "p", "", 0, start, start + 60_000, "SIMPLE", 1, 1, 1, 1, 0))
     store.commit()
     assert len(store.load_slots(0, 2**60)) == 1 and len(store.compliance_of("e")) == 1
+
+
+def test_a_week_of_what_is_not_charging_is_kept_in_place_and_given_back_in_order(path, store):
+    rows = [NodeLoad(5, "main", NOW, 1, 2, 3, 4), NodeLoad(3, "main", NOW + 1, 5, 6, 7, 8)]
+    for row in (NodeLoad(3, "main", NOW - 9, 9, 9, 9, 9), *rows):
+        store.keep(row)
+    store.commit()
+    assert store.restore(0, NOW).kept == rows
