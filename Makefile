@@ -51,6 +51,9 @@ bench: test-venv
 	$(BIN)/depot bench plan
 	$(BIN)/depot bench bus
 	$(BIN)/depot bench events --quick
+	$(BIN)/depot bench disk --quick
+	$(BIN)/depot bench network --quick
+	$(BIN)/depot bench outage --quick
 
 # Programs that the tests use as independent witnesses, and the compilers that the C core is built with.
 test-packages:

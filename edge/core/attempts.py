@@ -75,7 +75,7 @@ def fold(row: Session, attempt: Attempt, before: Before, seen: Observation) -> t
 def _asked(row: Session, attempt: Attempt, seen: Observation, now_ms: int) -> tuple[Session, Attempt]:
     """Count a start that has failed, once."""
     if seen.state in ("E", "F"):
-        asked = attempt.asking_ms is not None or (row.first_power_ms is None and seen.offered)
+        asked = attempt.asking_ms is not None or (row.first_power_ms is None and row.offered_ms > 0)
         failed = asked and not attempt.failed
         return replace(row, failed_starts=row.failed_starts + failed), Attempt(now_ms, True)
     if seen.state not in ("C", "D") or not seen.offered:

@@ -118,6 +118,7 @@ class Controller:
                 return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
             case Restored():
                 self._load.restored(event)
+                self._base_load.restored(event)
                 self._grid.restored(event)
                 return [*self._calendar.restored(event), *self._diary.restored(event)]
         return []
@@ -126,7 +127,7 @@ class Controller:
         now_ms = tick.at_ms
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
         seen = obeying.seen(self.site, self._state, others, now_ms)  # what the utility's signals look at
-        self._learn(tick, others)
+        learned = self._learn(tick, others)
         bays = self._bays(tick, others, seen)
         wants = self._wants(tick, bays, seen)  # what each vehicle could use, and by when
         stops = self._boards.stops(now_ms)  # what the I/O boards hold back
@@ -151,14 +152,16 @@ class Controller:
                 )
             )
         root = others[self.site.nodes[0].id]
+        commands += learned
         commands += self._wish(tick, bays, wants, others)
         commands += self._calendar.step(tick, seen)
         commands += self._grid.step(tick, others)
         promised = self._judged(tick, bays, wants, held)
         commands += self._promises.step(tick, promised.values())
+        plan = self._planner.now(tick, self._base_load.error_w(self.site.nodes[0].id))
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar,
-            self._load.mean_w(), self._planner.now(tick), self._grid.now(tick),
+            self._load.mean_w(), plan, self._grid.now(tick),
             promised,
         )  # fmt: skip
         record = self._foreseen(record, tick, others)
@@ -197,12 +200,12 @@ class Controller:
         known = root.known and meter is not None
         return SiteNow(root.power_w if known else None, meter.counter_wh if known and meter else None)
 
-    def _learn(self, tick: Tick, others: dict[str, Other]) -> None:
+    def _learn(self, tick: Tick, others: dict[str, Other]) -> list[AnyCommand]:
         """Learn what flows besides charging at this time of the week, and what vehicles really take."""
-        self._base_load.fold(others, tick)
         for charger in self.site.chargers:
             shows, taken = self._state.chargers[charger.id], self._taken[charger.id]
             self._taken[charger.id] = takes.fold(taken, shows, charger.phases, tick.at_ms)
+        return self._base_load.fold(others, tick)
 
     def _bays(self, tick: Tick, others: dict[str, Other], seen: Seen) -> list[asks.Vehicle]:
         """Return what is known of the vehicle at every charger, in the site's order."""
@@ -280,7 +283,8 @@ class Controller:
         most_ms = self.site.policy.random_delay_ms
         if not most_ms or not tick.wall_trusted or obeying.is_exempt(charger, stay):
             return 0
-        began = [self._diary.session_since(charger.id) or 0, stay.from_wall_ms if stay else 0]
+        since = self._diary.session_since(charger.id)  # not yet, where it has come only now
+        began = [tick.wall_ms if since is None else since, stay.from_wall_ms if stay else 0]
         began.append(self._calendar.rate_since(tick.wall_ms, most_ms))
         return max(began) + asks.delay_ms(self.site.id, charger.id, max(began), most_ms)
 

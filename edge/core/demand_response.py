@@ -270,7 +270,7 @@ def taken(state: State, event: UtilityTaken) -> Result:
 def program_said(state: State, event: ProgramSaid) -> Result:
     """Return the state that knows whether a program's events are binding, besides those of the site file."""
     response = state.plan.response
-    if event.binding == (event.program_id in response.binding):
+    if event.program_id in state.plan.binding or event.binding == (event.program_id in response.binding):
         return state, []
     binding = (*(each for each in response.binding if each != event.program_id),)
     if event.binding:

@@ -51,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
     """What signals are measured against here, from the site file.
 
     node_w: the installer's limit of every node.  charger_w: full power.  below: node -> chargers it feeds.
+    binding: programs that the site file calls so, whatever the utility's server says later.
     """
 
     site_w: int = 0
@@ -60,6 +61,7 @@ class Plan(msgspec.Struct, frozen=True):
     groups: dict[str, tuple[str, ...]] = {}
     response: Response = Response()
     nominal_mv: int = 230_000
+    binding: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, site: Site) -> "Plan":
@@ -80,6 +82,7 @@ class Plan(msgspec.Struct, frozen=True):
             groups=groups,
             response=site.response,
             nominal_mv=site.voltage_v * 1000,
+            binding=site.response.binding,
         )
 
     def names(self) -> set[str]:

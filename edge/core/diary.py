@@ -77,16 +77,17 @@ class Diary:
         seen = []
         for charger, now in zip(self._site.chargers, record.chargers, strict=True):
             known = state.chargers[charger.id]
+            stopped = boards.trouble(charger.id, now_ms)
             seen.append(
                 observation.of(
                     charger,
                     known.values,
                     online=now.online and "state" in known.values,  # recognised is not yet asked
                     curtailed=now.granted_ma < charger.max_ma,
-                    offered=now.granted_ma > 0,
+                    offered=now.granted_ma > 0 and not stopped,
                     why=known.lost_why,
                     voltage_v=self._site.voltage_v,
-                    stopped=boards.trouble(charger.id, now_ms),
+                    stopped=stopped,
                     guarded=boards.evidence(charger.id),
                 )
             )

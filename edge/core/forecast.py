@@ -6,7 +6,7 @@ Rule 2: what is different now fades over two hours.
 Rule 3: nobody is believed above the installer's highest plausible load, nor is a node without history
         forecast: it goes on as it is.
 
-    fold(others, tick)      each tick
+    fold(others, tick)      each tick; returns rows to keep, which restored() takes over at the next start
     profiles()              what a plan is to know; frozen, so that a thread may read it
     ahead(profile, ...)     one node's forecast, slot by slot
 """
@@ -18,16 +18,17 @@ import msgspec
 from edge.core.grid import Other
 from edge.core.windows import quarter_of_week
 from edge.model.dayplan import Four, Profile
-from edge.model.flow import Tick
+from edge.model.flow import AnyCommand, Keep, Restored, Tick
+from edge.model.records import NodeLoad
 from edge.model.site import Site
 from edge.model.units import HOUR_MS, MINUTE_MS
 
 QUARTER_MS = 15 * MINUTE_MS
 QUARTERS_OF_DAY = 96
 
-# A new day counts so much against the days before it; a new error so much against the errors before.
+# A new day counts so much against the days before it; the mean error is that of so many quarters.
 NEW_DAY = (1, 3)
-NEW_ERROR = (1, 20)
+ERRORS = 20
 
 FADES_MS = 2 * HOUR_MS
 
@@ -41,16 +42,23 @@ class BaseLoad:
         self._sums: dict[str, list[int]] = {node: [0, 0, 0, 0, 0] for node in self._profiles}
         self._quarter = -1  # since 1970
         self._whole = False  # the quarter was seen from its beginning
-        self.errors = 0  # forecasts that were measured, of all nodes together
+        self.errors = dict.fromkeys(self._profiles, 0)  # how many forecasts were measured
 
-    def fold(self, others: Mapping[str, Other], tick: Tick) -> None:
-        """Take in what flows now and is not charging."""
+    def restored(self, event: Restored) -> None:
+        """Take over what the store knew: the last week, quarter by quarter."""
+        for row in event.kept:
+            if isinstance(row, NodeLoad) and row.node in self._profiles and 0 <= row.week_at < 672:
+                self._learn(row.node, row.week_at, (row.l1_ma, row.l2_ma, row.l3_ma, row.power_w))
+
+    def fold(self, others: Mapping[str, Other], tick: Tick) -> list[AnyCommand]:
+        """Take in what flows now and is not charging; return what is to be kept of a quarter that is over."""
         if not tick.wall_trusted:
-            return
+            return []
+        kept: list[AnyCommand] = []
         quarter = tick.wall_ms // QUARTER_MS
         if quarter != self._quarter:
             if quarter == self._quarter + 1 and self._whole:
-                self._close()
+                kept = self._close()
             self._whole = quarter == self._quarter + 1
             self._quarter = quarter
             self._sums = {node: [0, 0, 0, 0, 0] for node in self._profiles}
@@ -59,26 +67,35 @@ class BaseLoad:
             if other.known:
                 for n, value in enumerate((*other.now_ma, other.now_w, 1)):
                     sums[n] += value
+        return kept
 
-    def _close(self) -> None:
+    def _close(self) -> list[AnyCommand]:
         """Put the quarter that has ended into the profiles."""
-        week_at = quarter_of_week(self._quarter * QUARTER_MS, self._timezone)
-        day_at = week_at % QUARTERS_OF_DAY
+        begun_ms = self._quarter * QUARTER_MS
+        week_at = quarter_of_week(begun_ms, self._timezone)
+        kept: list[AnyCommand] = []
         for node, (l1, l2, l3, watts, count) in self._sums.items():
             if not count:
                 continue
-            was = self._profiles[node]
             mean: Four = (l1 // count, l2 // count, l3 // count, watts // count)
-            said = _usual(was, week_at)
-            error = was.error
-            if said is not None:
-                off = [abs(m - s) for m, s in zip(mean, said, strict=True)]
-                error = _blend(error, (off[0], off[1], off[2], off[3]), NEW_ERROR)
-                self.errors += 1
-            day, week = list(was.day), list(was.week)
-            day[day_at] = _blend(day[day_at], mean, NEW_DAY)
-            week[week_at] = _blend(week[week_at], mean, NEW_DAY)
-            self._profiles[node] = Profile(None, tuple(day), tuple(week), error)
+            self._learn(node, week_at, mean)
+            kept.append(Keep(NodeLoad(week_at, node, begun_ms, *mean)))
+        return kept
+
+    def _learn(self, node: str, week_at: int, mean: Four) -> None:
+        """Measure what was said of a quarter of the week, then learn from it."""
+        day_at = week_at % QUARTERS_OF_DAY
+        was = self._profiles[node]
+        said = _usual(was, week_at)
+        error = was.error
+        if said is not None:
+            a, b, c, d = (abs(m - s) for m, s in zip(mean, said, strict=True))
+            self.errors[node] += 1
+            error = _blend(error, (a, b, c, d), (1, min(self.errors[node], ERRORS)))
+        day, week = list(was.day), list(was.week)
+        day[day_at] = _blend(day[day_at], mean, NEW_DAY)
+        week[week_at] = _blend(week[week_at], mean, NEW_DAY)
+        self._profiles[node] = Profile(None, tuple(day), tuple(week), error)
 
     def profiles(self, others: Mapping[str, Other]) -> dict[str, Profile]:
         """Return what is known of every metered node, with what flows now."""
@@ -87,9 +104,9 @@ class BaseLoad:
             for node, profile in self._profiles.items()
         }
 
-    def learned(self) -> bool:
-        """Say whether there is a whole day of history."""
-        return all(None not in profile.day for profile in self._profiles.values())
+    def error_w(self, node: str) -> int | None:
+        """Return by how much forecasts of a node were off in the mean; None before one was measured."""
+        return self._profiles[node].error[3] if self.errors.get(node) else None
 
 
 def _now(other: Other) -> Four | None:

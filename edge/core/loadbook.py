@@ -35,6 +35,9 @@ JUMP_MS = 500
 # Chargers' slots are cut at intervals of events only where these are this long: there may be 200 of them.
 SLOW_MS = MINUTE_MS
 
+# What holds for years is no event to look at by the second, nor does it curtail.
+STANDING = frozenset({"IMPORT_CAPACITY_SUBSCRIPTION", "IMPORT_CAPACITY_RESERVATION"})
+
 VEHICLE_THERE = frozenset("BCD")
 
 
@@ -205,7 +208,7 @@ def _seen(tick: Tick, record: TickRecord) -> _Last:
     charging_limit_w: int | None = None
     for event in record.events:
         over = event.to_wall_ms is not None and event.to_wall_ms <= tick.wall_ms
-        if event.from_wall_ms <= tick.wall_ms and not over:
+        if event.from_wall_ms <= tick.wall_ms and not over and event.payload_type not in STANDING:
             limit_w = _lower(limit_w, event.limit_w)
             charging_limit_w = _lower(charging_limit_w, event.charging_w)
     limited = limit_w is not None or charging_limit_w is not None

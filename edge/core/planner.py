@@ -202,7 +202,7 @@ class Planner:
     def _late(self, now_ms: int) -> bool:
         return now_ms - self._came_ms > LATE_MS
 
-    def now(self, tick: Tick) -> PlanNow | None:
+    def now(self, tick: Tick, forecast_error_w: int | None = None) -> PlanNow | None:
         """Return the plan as people see it; None where nothing is to be planned."""
         plan = self._plan
         waits_ms = 0 if self._waits_ms is None else tick.at_ms - self._waits_ms
@@ -225,4 +225,5 @@ class Planner:
             solve_ms=plan.solve_ms,
             steps=steps,
             trouble=trouble,
+            forecast_error_w=forecast_error_w,
         )

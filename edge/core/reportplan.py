@@ -207,6 +207,8 @@ def _plan(event: OpenAdrEvent, group: Group) -> Plan | None:
         first = max(0, written - count)
     elif not group.forecast and start >= count - 1:
         first = start - count + 1
+    if written is not None and intervals.round_ms is None:
+        count = min(count, written)
     step = max(1, count if pace.frequency < 0 else pace.frequency)
     times = _EVER if pace.repeat < 0 else max(1, pace.repeat)
     if start < 0 and pace.repeat == 1 and intervals.round_ms is not None and written is not None:
@@ -233,6 +235,13 @@ def due(plan: Plan, after_wall_ms: int, until_wall_ms: int) -> list[Due]:
             break
         found.append(each)
     return found
+
+
+def next_due(plan: Plan, after_wall_ms: int) -> int | None:
+    """Return when the next report of a plan falls due after a time, None where there is none."""
+    k = bisect_right(range(min(_EVER, plan.times)), after_wall_ms, key=lambda each: _at(plan, each))
+    found = _due(plan, k) if k < plan.times else None
+    return None if found is None else found.at_wall_ms
 
 
 def _due(plan: Plan, k: int) -> Due | None:

@@ -214,6 +214,21 @@ class GridNow(msgspec.Struct, frozen=True):
     says: str
 
 
+class NodeLoad(Kept, frozen=True):
+    """What a node took that was not charging, in the latest of each quarter of the week (0: Monday 00:00).
+
+    What forecasts are made of (core/forecast.py): a week for each node, written over week by week.
+    """
+
+    week_at: int
+    node: str
+    wall_ms: int
+    l1_ma: int
+    l2_ma: int
+    l3_ma: int
+    power_w: int
+
+
 class Promise(Kept, frozen=True):
     """What a vehicle was promised, whenever that changed.
 
@@ -244,6 +259,7 @@ AnyKept = (
     | ChargerSlot
     | GridCount
     | Promise
+    | NodeLoad
 )
 
 
@@ -383,6 +399,8 @@ class PlanNow(msgspec.Struct, frozen=True):
     vehicles: those that are there; expected: those to come by their windows.  cost_micro: of all of them,
     with the charge on a higher peak.  gap_ppm: how much dearer it is than the best possible one at most.
     unmet_wh: what the limits do not leave.  steps: the changes that come next.
+    forecast_error_w: by how much forecasts of what is not charging at the site were off in the mean, of
+    quarters of an hour; None before one was measured.
     """
 
     number: int = 0
@@ -396,6 +414,7 @@ class PlanNow(msgspec.Struct, frozen=True):
     solve_ms: int = 0
     steps: tuple[PlannedStep, ...] = ()
     trouble: str = ""
+    forecast_error_w: int | None = None
 
 
 class TickRecord(msgspec.Struct, frozen=True):

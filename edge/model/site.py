@@ -224,8 +224,8 @@ class Utility(msgspec.Struct, frozen=True):
     message has no envelope; empty where the VTN names them.  report_topic: "" where reports go by REST.
     targets: events with targets that name none of these are not for us.
     vtn: its REST server, None where it has MQTT alone.  token: our credentials for OAuth2, None for none.
-    baseline, holidays: what an event's load is compared with, and the programme's holidays: dates as
-    "2026-12-25", or "NERC" (docs/baselines.md).
+    baseline, holidays: what an event's load is compared with, and the programme's holidays: rules of
+    core/holidays.py, or "NERC" (docs/baselines.md).
     """
 
     broker: Broker | None

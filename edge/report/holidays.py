@@ -1,4 +1,4 @@
-"""The days that a programme counts as weekends: listed, or the six of the North American grid.
+"""The days that a programme counts as weekends: by rules as tariffs have them, or the six of NERC.
 
 Source: NERC, "Additional Off-peak Days": New Year's Day, Memorial Day, Independence Day, Labor Day,
 Thanksgiving and Christmas Day; one that falls on a Sunday is kept on the Monday after, one on a Saturday is
@@ -6,31 +6,27 @@ not moved.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 
-NERC: Final = "NERC"
+from edge.core.holidays import of_year
 
-_MONDAY, _THURSDAY = 0, 3
+NERC: Final = "NERC"
+NERC_RULES = (
+    "01-01 observed",
+    "last mon may",
+    "07-04 observed",
+    "1st mon sep",
+    "4th thu nov",
+    "12-25 observed",
+)
 
 
 def holidays(names: Iterable[str], wall_ms: int) -> frozenset[date]:
-    """Return the holidays of the year of a time and of those beside it.  names: dates, or NERC."""
+    """Return the holidays of the year of a time and of those beside it.
+
+    names: rules of core/holidays.py, or NERC.  Raises ValueError for what is neither.
+    """
     year = datetime.fromtimestamp(wall_ms // 1000, UTC).year
-    found: set[date] = set()
-    for name in names:
-        if name == NERC:
-            found |= {day for each in (year - 1, year, year + 1) for day in nerc(each)}
-        else:
-            found.add(date.fromisoformat(name))
-    return frozenset(found)
-
-
-def nerc(year: int) -> list[date]:
-    """Return the six holidays of a year, as they are kept."""
-    fixed = (date(year, 1, 1), date(year, 7, 4), date(year, 12, 25))
-    kept = [day + timedelta(days=day.weekday() == 6) for day in fixed]
-    memorial = max(date(year, 5, n) for n in range(25, 32) if date(year, 5, n).weekday() == _MONDAY)
-    labor = min(date(year, 9, n) for n in range(1, 8) if date(year, 9, n).weekday() == _MONDAY)
-    thanks = min(date(year, 11, n) for n in range(22, 29) if date(year, 11, n).weekday() == _THURSDAY)
-    return sorted([*kept, memorial, labor, thanks])
+    rules = tuple(rule for name in names for rule in (NERC_RULES if name == NERC else (name,)))
+    return frozenset(day for each in (year - 1, year, year + 1) for day in of_year(rules, each))

@@ -8,7 +8,9 @@ there again, or somebody enters that it was repaired.
 
 Rule 1: where vehicles are known it takes more than one of them: a single one that fails may be at fault.
 Rule 2: a failed start that went before one that succeeded in the same session is no failed session.
-Rule 3: the rows are made anew for every report and never kept: sessions are the record.
+Rule 3: a start that failed by the vehicle (the policy's vehicle_codes) or by who plugged it in (USER_CODES)
+        says nothing of the port: it neither counts nor ends a run.
+Rule 4: the rows are made anew for every report and never kept: sessions are the record.
 
 Source: 23 CFR 680.116(b)(3): a port is up only if it "successfully dispenses electricity"; field reports
 that time-based uptime overstates for want of this.
@@ -20,6 +22,9 @@ from edge.model.portpolicy import DEFAULT, PortPolicy
 from edge.model.records import PortInterval, Session
 
 CAUSE = "fails its starts"
+
+# MREC AuthorizationTimeout and PartialInsertion.
+USER_CODES = ("CX009", "CX020")
 
 
 def is_failed(row: Session) -> bool:
@@ -56,7 +61,8 @@ def _of(port: str, own: list[Session], repaired: list[int], policy: PortPolicy) 
             found += _interval(port, run, mended, policy)
             run = []
         if is_failed(row):
-            run.append(row)
+            codes = set(row.error.split(", "))
+            run += [row] if codes.isdisjoint((*policy.vehicle_codes, *USER_CODES)) else []
         elif row.first_power_ms is not None:
             found += _interval(port, run, row.start_wall_ms + row.first_power_ms, policy)
             run = []

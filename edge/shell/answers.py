@@ -163,7 +163,8 @@ class PlanStatus(msgspec.Struct, frozen=True):
 
     cost_micro: of the energy that is planned and of a higher peak, millionths of the currency.
     gap_ppm: how much dearer than the best possible plan it is at most, millionths.
-    steps: what comes next, in words.
+    steps: what comes next, in words.  forecast_error_w: by how much forecasts of what is not charging were
+    off, in the mean.
     """
 
     number: int
@@ -178,6 +179,7 @@ class PlanStatus(msgspec.Struct, frozen=True):
     trouble: str
     words: str
     steps: list[str]
+    forecast_error_w: int | None = None
 
 
 class DemandStatus(msgspec.Struct, frozen=True):

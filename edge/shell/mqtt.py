@@ -204,6 +204,11 @@ class MqttLink:
         if code.is_failure:
             raise NotDelivered(f"{self.name}: {topic}: {_words(code)}", refused=True)
 
+    def mention(self, topic: str, payload: bytes) -> None:
+        """Send once with QoS 0, and wait for nothing: for what is said again when it is asked for again."""
+        if self.connected:
+            self._client.publish(topic, payload, qos=0)
+
     def _send(self, topic: str, payload: bytes, retain: bool, key: str) -> asyncio.Future[ReasonCode | None]:
         """Hand a message to paho, and return what will be its reason code; None when we close before.
 

@@ -1,6 +1,6 @@
 """Writes the reports that an event asks for: strict OpenADR 3.1 JSON.  No I/O, no clock.
 
-    written(event, answer, client_name, drill) -> bytes
+    written(event, answer, key, client_name, drill) -> bytes
     key(event, plan, report)                            the same key is the same report
 
 Intervals that follow one another and are equally long inherit start and duration from their resource, as an
@@ -9,6 +9,7 @@ event's do; others say their own.
 Source: openadr3.yaml, reportRequest; User Guide 7.5 (intervals' ids), 7.7, 7.8.
 """
 
+import hashlib
 import itertools
 from typing import Any
 
@@ -25,12 +26,16 @@ def key(event: OpenAdrEvent, plan: Plan, report: Due) -> str:
     return f"report/{event.id}/{event.received_wall_ms}/{plan.group.n}/{report.k}"
 
 
-def written(event: OpenAdrEvent, answer: Answer, client_name: str, drill: bool = False) -> bytes:
-    """Return a report.  client_name: our venName at the utility.  drill: it is named as one."""
+def written(event: OpenAdrEvent, answer: Answer, key: str, client_name: str, drill: bool = False) -> bytes:
+    """Return a report.  client_name: our venName at the utility.  drill: it is named as one.
+
+    Some servers take a reportName once only: it ends with what tells the key from others.
+    """
     spans = [told.span for resource in answer.resources for told in resource.intervals]
-    begin = min(span.from_wall_ms for span in spans)
+    begin = time_text(min(span.from_wall_ms for span in spans))
     kinds = " ".join(each.payload_type for each in answer.descriptors)
-    name = f"{named(event.name or event.id, drill)} {kinds} {time_text(begin)}"
+    mark = hashlib.sha256(key.encode()).hexdigest()[:8]
+    name = f"{named(event.name or event.id, drill)} {kinds} {begin} {mark}"
     value = {
         "reportName": name,
         "eventID": event.id,

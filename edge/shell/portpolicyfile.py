@@ -12,9 +12,13 @@ from typing import Annotated
 
 import msgspec
 
-from edge.model.exclusion import REASONS
+from edge.model.exclusion import UTILITY, VEHICLE
 from edge.model.portpolicy import DEFAULT, SEEN, PortPolicy, PortRule
 from edge.model.units import SECOND_MS
+
+# What a gateway can see by itself.  Everything else is entered by people, with evidence: it would be excluded
+# here without anybody having announced or seen it.
+PROVABLE = (UTILITY, VEHICLE)
 
 
 class PolicyRefused(Exception):
@@ -58,10 +62,10 @@ def load(path: Path | str) -> PortPolicy:
 
 def _check(where: Path, found: _File) -> None:
     for number, rule in enumerate(found.rule, start=1):
-        if rule.excluded and rule.excluded not in REASONS:
+        if rule.excluded and rule.excluded not in PROVABLE:
             raise PolicyRefused(
                 f'{where}: [[rule]] number {number}: excluded = "{rule.excluded}": expected one of '
-                + ", ".join(f'"{reason}"' for reason in REASONS)
+                + ", ".join(f'"{reason}"' for reason in PROVABLE)
             )
         if rule.excluded and rule.state != "down":
             raise PolicyRefused(f"{where}: [[rule]] number {number}: excluded: only what is down can be")

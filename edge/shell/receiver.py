@@ -22,7 +22,7 @@ from typing import Protocol
 import msgspec
 
 from edge.model.messages import Status
-from edge.shell.mqtt import Incoming, NotDelivered
+from edge.shell.mqtt import Incoming
 from edge.shell.networkdb import BadMessage, NetworkDb, Received, Stream, Taken, read
 from edge.shell.networktables import DatabaseTrouble
 
@@ -47,11 +47,8 @@ def topics(root: str) -> tuple[str, ...]:
 class Line(Protocol):
     """The part of an MQTT connection that is needed here."""
 
-    @property
-    def connected(self) -> bool: ...
-
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False, key: str = "") -> None:
-        """Send, and wait for PUBACK.  Raises NotDelivered."""
+    def mention(self, topic: str, payload: bytes) -> None:
+        """Send once, and wait for nothing."""
 
 
 class Receiver:
@@ -83,7 +80,7 @@ class Receiver:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 await self._batch(batch)
-            await self._ask()
+            self._ask()
 
     async def _batch(self, batch: list[Incoming]) -> None:
         received = [one for incoming in batch if (one := self._read(incoming)) is not None]
@@ -99,7 +96,7 @@ class Receiver:
         self.counts.update(new=taken.new, known=taken.known, conflicts=taken.conflicts, wrong=taken.wrong)
         for incoming in batch:
             incoming.done()
-        await self._acknowledge(taken)
+        self._acknowledge(taken)
 
     def _read(self, incoming: Incoming) -> Received | None:
         try:
@@ -116,23 +113,24 @@ class Receiver:
             log.warning("%s: number %d: %s", incoming.topic, received.head.seq, received.wrong)
         return received
 
-    async def _acknowledge(self, taken: Taken) -> None:
-        """Tell each gateway what has come.  What is not heard there is sent again, and told again."""
-        acks = []
+    def _acknowledge(self, taken: Taken) -> None:
+        """Tell each gateway what has come.  What is not heard there is sent again, and told again.
+
+        So nobody waits for the broker here: with thousands of gateways, waiting made acknowledgements so late
+        that everything was sent twice.
+        """
         for stream, seqs in taken.streams.items():
             up_to = self.db.up_to(*stream)
-            acks.append(self._tell(stream, up_to=up_to, seqs=sorted({n for n in seqs if n > up_to})))
-        await asyncio.gather(*acks)
+            self._tell(stream, up_to=up_to, seqs=sorted({n for n in seqs if n > up_to}))
 
-    async def _tell(self, stream: Stream, **what: object) -> None:
+    def _tell(self, stream: Stream, **what: object) -> None:
         root = self._roots.get(stream.site)
         if root is None:
             return
         ack = {"site": stream.site, "stream": stream.stream, **what}
-        with contextlib.suppress(NotDelivered):
-            await self._line().publish(f"{root}/{ACKS}", msgspec.json.encode(ack))
+        self._line().mention(f"{root}/{ACKS}", msgspec.json.encode(ack))
 
-    async def _ask(self) -> None:
+    def _ask(self) -> None:
         """Ask for what has been missing for a while."""
         now_s = time.monotonic()
         for stream in [Stream(*pair) for pair in self._stream.items()]:
@@ -145,7 +143,7 @@ class Receiver:
             self._missing_since[stream] = now_s + ASK_AGAIN_S - ASK_AFTER_S
             self.counts["asked"] += 1
             log.warning("%s: numbers missing: %s", stream.site, words(missing))
-            await self._tell(stream, up_to=self.db.up_to(*stream), again=bounded(missing))
+            self._tell(stream, up_to=self.db.up_to(*stream), again=bounded(missing))
 
 
 def _is_online(received: Received) -> bool:

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from edge.core.reportplan import Due, Plan, Span, due, plans, spans
+from edge.core.reportplan import Due, Plan, Span, due, next_due, plans, spans
 from edge.core.timeline import lay
 from edge.model.openadr import OpenAdrEvent
 from edge.model.records import ChargerSlot, Kept, LoadSlot, TickRecord
@@ -82,6 +82,7 @@ class Reporter:
         self._record: TickRecord | None = None
         self._plans: dict[str, tuple[OpenAdrEvent, list[Plan]]] = {}
         self._until: dict[tuple[str, int, int], int] = {}
+        self._next: dict[tuple[str, int, int], int | None] = {}
         self._alive_ms = int(store.meta("last_wall_ms") or 0)
         self._usual = Usual(store, site.timezone, site.utility)
         self._named: set[tuple[str, int]] = set()
@@ -126,6 +127,7 @@ class Reporter:
         events = {event.id: event for event in self._store.events() if event.report_descriptors}
         self._plans = {key: value for key, value in self._plans.items() if key in events}
         self._until = {key: value for key, value in self._until.items() if key[0] in events}
+        self._next = {key: value for key, value in self._next.items() if key in self._until}
         for event in events.values():
             for plan in self._planned(event):
                 for report in self._due(event, plan, record.wall_ms):
@@ -156,6 +158,11 @@ class Reporter:
         key = (event.id, event.received_wall_ms, plan.group.n)
         after = self._until.get(key)
         first_look = after is None
+        if after is not None and now_ms < after:  # the clock was set back
+            self._until[key] = after = now_ms
+            self._next.pop(key, None)
+        if key in self._next and ((at := self._next[key]) is None or now_ms < at):
+            return []
         if after is None:
             after = max(event.received_wall_ms - 1, self._alive_ms - BEFORE_MS, now_ms - MISSED_MS)
         waits = plan.period_ms < FAST_MS and not self._line.connected
@@ -164,7 +171,7 @@ class Reporter:
         found = due(plan, after, now_ms)
         while found and (more := due(plan, found[-1].at_wall_ms, now_ms)):
             found = more  # too many at a time: the latest
-        self._until[key] = now_ms
+        self._until[key], self._next[key] = now_ms, next_due(plan, now_ms)
         if first_look:  # before a restart, some were made already
             found = [
                 r for r in found if not self._store.outbox_has("utility", openadr_report.key(event, plan, r))
@@ -183,10 +190,11 @@ class Reporter:
         if answer is None:
             return
         drill = any(each.event_id == event.id and each.drill for each in record.events)
-        payload = openadr_report.written(event, answer, self._utility.ven_name, drill)
+        key = openadr_report.key(event, plan, report)
+        payload = openadr_report.written(event, answer, key, self._utility.ven_name, drill)
         fast = plan.period_ms < FAST_MS
-        key, topic = openadr_report.key(event, plan, report), self._line.report_topic
-        self._say(Message("utility", topic, payload, key, self._clock.wall_ms(), telemetry=fast))
+        topic, now_ms = self._line.report_topic, self._clock.wall_ms()
+        self._say(Message("utility", topic, payload, key, now_ms, telemetry=fast))
 
     def _known(self, event: OpenAdrEvent, covered: list[Span], record: TickRecord, recent: Recent) -> Known:
         from_ms, to_ms = covered[0].from_wall_ms, covered[-1].to_wall_ms

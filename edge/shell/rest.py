@@ -14,12 +14,13 @@ What is asked is not here: see vtn.py and token.py.
 
 import contextlib
 import http.client
-import json
 import socket
 import ssl
 import threading
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from edge.shell.release import release
 
@@ -43,11 +44,11 @@ class Answer(NamedTuple):
     body: bytes
 
     def json(self) -> Any:
-        """Return the body as JSON.  Raises ValueError if it is none."""
+        """Return the body as JSON: no NaN, no half characters.  Raises ValueError if it is none."""
         try:
-            return json.loads(self.body)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+            return msgspec.json.decode(self.body)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise ValueError("not JSON") from error
 
 
 class Client:
@@ -68,8 +69,11 @@ class Client:
         within_s: float = WITHIN_S,
     ) -> Answer:
         """Ask, and return the answer.  Blocks; call it in a thread.  Raises Unreachable."""
-        parts = urlsplit(url)
-        connection = self._connection(parts.scheme, parts.hostname or "", parts.port)
+        try:
+            parts = urlsplit(url)
+            connection = self._connection(parts.scheme, parts.hostname or "", parts.port)
+        except (ValueError, http.client.HTTPException) as error:
+            raise Unreachable(f"{url}: {error}") from None
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         is_late = threading.Event()
 

@@ -244,15 +244,20 @@ def _utility(rows: Rows) -> Iterator[Problem]:
 
 
 def _tariff(rows: Rows, folder: Path) -> Iterator[Problem]:
-    """The tariff file exists and reads."""
+    """The tariff file exists, reads, and is in the site's currency."""
     for row in rows["site"]:
         name = row.values.get("tariff")
         if name is None:
             continue
         try:
-            tarifffile.load(folder / name, row.values.get("timezone", "UTC"))
+            tariff = tarifffile.load(folder / name, row.values.get("timezone", "UTC"))
         except tarifffile.TariffRefused as refused:
             yield problem(row, "tariff", str(refused), name)
+            continue
+        currency = row.values.get("currency", "USD")
+        if currency != tariff.currency:
+            told = f"the tariff is in {tariff.currency}, expected the same here"
+            yield problem(row, "currency", told, currency)
 
 
 def _port_policy(rows: Rows, folder: Path) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from edge.core import holidays
 from edge.model.site import EVERY_DAY
 from edge.model.units import PHASE_NAMES, ma_from_amps
 from edge.report.holidays import NERC
@@ -186,7 +187,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 def _url(value: object) -> str:
     """Return a web address without a slash at its end; without encryption only on this machine."""
     found = _URL.fullmatch(value) if isinstance(value, str) else None
-    if found is None or "?" in (found[4] or "") or "#" in (found[4] or ""):
+    path, port = ((found[4] or ""), int((found[3] or ":1")[1:])) if found else ("", 1)
+    if found is None or "?" in path or "#" in path or not 1 <= port <= 65535:
         raise Wrong('an address such as "https://vtn.example.com/openadr3/3.1.1"')
     if found[1] == "http" and found[2] not in _LOOPBACK:
         raise Wrong("https://: OpenADR wants TLS everywhere; http:// is for a server on this machine alone")
@@ -208,14 +210,13 @@ def _topic_filter(value: object) -> str:
 
 
 def _holiday(value: object) -> str:
-    if isinstance(value, date):  # TOML has dates of its own
-        return value.isoformat()
-    if value == NERC:
-        return NERC
-    try:
-        return date.fromisoformat(str(value)).isoformat()
-    except ValueError:
-        raise Wrong(f'a day such as "2026-12-25", or "{NERC}"') from None
+    rule = value.isoformat() if isinstance(value, date) else str(value)  # TOML has dates of its own
+    if rule != NERC:
+        try:
+            holidays.on(rule, 2000)
+        except ValueError:
+            raise Wrong(f'{holidays.EXPECTED}, or "{NERC}"') from None
+    return rule
 
 
 def _list_of(one: Kind) -> Kind:
@@ -318,4 +319,4 @@ TOPIC = Kind(_topic, {"type": "string", "pattern": "^[^/+#][^+#]*$"})
 TOPIC_FILTERS = _list_of(Kind(_topic_filter, {"type": "string", "minLength": 1}))
 TEXTS = _list_of(TEXT)
 NAMES = _list_of(NAME)
-HOLIDAYS = _list_of(Kind(_holiday, {"type": "string", "pattern": r"^(NERC|\d{4}-\d{2}-\d{2})$"}))
+HOLIDAYS = _list_of(Kind(_holiday, {"type": "string", "minLength": 5}))

@@ -121,6 +121,7 @@ class StatusMaker:
             trouble=plan.trouble,
             words=words.plan(plan, self._zone, now_ms, self._site.currency),
             steps=steps,
+            forecast_error_w=plan.forecast_error_w,
         )
 
     def _short(self, record: TickRecord) -> dict[str, set[int]]:

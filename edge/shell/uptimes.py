@@ -9,6 +9,7 @@ The same figures are the same message: its key is made of them, and the outbox t
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -20,17 +21,23 @@ from edge.model import messages
 from edge.model.exclusion import Exclusion, UptimeStatement
 from edge.model.portpolicy import DEFAULT, PortPolicy
 from edge.model.site import Site
-from edge.model.units import DAY_MS, SECOND_MS
+from edge.model.units import DAY_MS, MINUTE_MS, SECOND_MS
 from edge.report.portyear import FEDERAL, Rules
 from edge.report.uptime import Figure, PortUptime, Records, monthly, months_ending, uptime
 from edge.shell.clock import Clock
 from edge.shell.store import Store
+from edge.shell.storefile import StoreTrouble
 from edge.shell.storelookups import Lookups
 from edge.shell.storeoutbox import Message
+
+log = logging.getLogger("edge.uptimes")
 
 # The first look leaves the start of the daemon alone; after that news are noticed within the hour.
 FIRST_S = 30
 AGAIN_S = 3_600
+
+# A month is stated when what was seen in it is on the disk: rows may wait for five minutes (store.py).
+SETTLED_MS = 10 * MINUTE_MS
 
 # A run of failed starts that reaches into the twelve months began at most so long before.
 RUN_MS = 90 * DAY_MS
@@ -52,16 +59,23 @@ def remember(store: Store, site: Site) -> None:
 
 
 def records_of(store: Lookups, month: str, timezone: str, rules: Rules = FEDERAL) -> Records:
-    """Return what is known of the twelve months that end with a month.  Reads the disk."""
+    """Return what is known of the twelve months that end with a month.  Reads the disk.
+
+    Raises ValueError if the month or the zone is none, or the store is of another release.
+    """
     begin, end = months_ending(month, 12, timezone)
     policy = store.meta("port_policy")
+    try:
+        judged_by = msgspec.json.decode(policy, type=PortPolicy) if policy else DEFAULT
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{store.path}: the port policy of another release: {error}") from None
     return Records(
         intervals=store.port_intervals(begin, end),
         first_seen=store.first_seen(),
         sessions=store.sessions(begin - RUN_MS, end),
         entries=store.exclusions(),
         commissioned=json.loads(store.meta("commissioned") or "{}"),
-        policy=msgspec.json.decode(policy, type=PortPolicy) if policy else DEFAULT,
+        policy=judged_by,
         rules=rules,
     )
 
@@ -122,7 +136,7 @@ def due(store: Lookups, timezone: str, wall_ms: int, news: Iterable[Exclusion]) 
 
     An outage counts in the month it is in and in the eleven after it.
     """
-    last = _number(_local(wall_ms, timezone)) - 1
+    last = _number(_local(wall_ms - SETTLED_MS, timezone)) - 1
     stated = {_number_of(month) for month in {statement.month for statement in store.statements()}}
     months = set(range(max(stated, default=last), last + 1)) | {last}
     for entry in news:
@@ -155,31 +169,51 @@ async def tell(
     clock: Clock,
     say: Callable[[Message], None] | None,
 ) -> None:
-    """Look now and then, for ever; keep statements, and say what is to go to the network if there is one."""
-    told_day = ""
-    known: dict[str, Exclusion] = {}
+    """Look now and then, for ever; keep statements, and say what is to go to the network if there is one.
+
+    A disk that does not answer is looked at again an hour later.
+    """
+    watch = _Watch(store, sender, timezone, say)
     await asyncio.sleep(FIRST_S)
     while True:
         if clock.wall_trusted():
-            wall_ms = clock.wall_ms()
-            entries = {entry.id: entry for entry in await asyncio.to_thread(store.exclusions)}
-            news = [entry for entry in entries.values() if known.get(entry.id) != entry]
-            months = await asyncio.to_thread(due, store, timezone, wall_ms, news)
-            made, current = await asyncio.to_thread(restated, store, months, timezone, wall_ms)
-            for statement in made:
-                store.keep(statement)
-            known = entries
-            today = _local(wall_ms, timezone)
-            if say is not None and told_day != today.date().isoformat():
-                told_day = today.date().isoformat()
-                running = await asyncio.to_thread(report, store, f"{today:%Y-%m}", timezone, wall_ms)
-                current += [(row, 0) for row in running]
-            for row, version in current:
-                if say is None:
-                    break
-                told = message(sender, row, wall_ms, version)
-                say(Message("network", *told[:3], wall_ms, told.lane))
+            try:
+                await watch.look(clock.wall_ms())
+            except (StoreTrouble, ValueError) as error:
+                log.error("uptime cannot be worked out: %s", error)
         await asyncio.sleep(AGAIN_S)
+
+
+class _Watch:
+    """What was seen at the last look: the day that was told, and the entries."""
+
+    def __init__(
+        self, store: Store, sender: messages.Sender, timezone: str, say: Callable[[Message], None] | None
+    ) -> None:
+        self._store, self._sender, self._timezone, self._say = store, sender, timezone, say
+        self._told_day = ""
+        self._known: dict[str, Exclusion] = {}
+
+    async def look(self, wall_ms: int) -> None:
+        """State what is due, and tell it.  Raises StoreTrouble."""
+        store, timezone = self._store, self._timezone
+        entries = {entry.id: entry for entry in await asyncio.to_thread(store.exclusions)}
+        news = [entry for entry in entries.values() if self._known.get(entry.id) != entry]
+        months = await asyncio.to_thread(due, store, timezone, wall_ms, news)
+        made, current = await asyncio.to_thread(restated, store, months, timezone, wall_ms)
+        for statement in made:
+            store.keep(statement)
+        self._known = entries
+        if self._say is None:
+            return
+        today = _local(wall_ms, timezone)
+        if self._told_day != today.date().isoformat():
+            running = await asyncio.to_thread(report, store, f"{today:%Y-%m}", timezone, wall_ms)
+            current += [(row, 0) for row in running]
+            self._told_day = today.date().isoformat()
+        for row, version in current:
+            told = message(self._sender, row, wall_ms, version)
+            self._say(Message("network", *told[:3], wall_ms, told.lane))
 
 
 def message(sender: messages.Sender, row: PortUptime, wall_ms: int, version: int = 0) -> messages.Told:

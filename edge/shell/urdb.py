@@ -28,6 +28,9 @@ MONTHS, HOURS = 12, 24
 # A missing end of a tier, as other programs write it.
 NO_END = Decimal("1e37")
 
+# Far beyond any count, hour or month in a rate.
+WHOLE_MAX = 1_000_000_000
+
 # kW of one unit of demand.  kVA needs the power factor, which nobody has told.
 DEMAND_UNITS = {
     "kW": (Decimal(1), "month"),
@@ -373,6 +376,8 @@ def _only_rate(document: dict[str, Any]) -> dict[str, Any]:
 
 def _whole(value: Any) -> int | None:
     """Return a whole number, also where it was written 1.0; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value % 1:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    if not -WHOLE_MAX <= value <= WHOLE_MAX or value % 1:  # in this order: 1E+28 % 1 is an error
         return None
     return int(value)

@@ -154,9 +154,14 @@ class UtilityLine:
             send = partial(self._vtn.report, payload, key)
             await asyncio.get_running_loop().run_in_executor(self._sending, send)
         except VtnRefused as error:
+            if not error.passes:
+                self._note(f"utility {self._vtn.base}", f"report {key}: {error}")
             raise NotDelivered(f"utility: {error}", refused=not error.passes) from None
         except TROUBLE as error:
             raise NotDelivered(f"utility: {error}") from None
+        except Exception as error:  # an answer that we did not think of; the depot goes on
+            log.exception("a report to the vtn")
+            raise NotDelivered(f"utility: our mistake: {error!r}") from None
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reading, work)
@@ -229,7 +234,13 @@ class UtilityLine:
                     wait_s = min(wait_s, SETTLE_MS / SECOND_MS)
             except TROUBLE as error:
                 self._linked("vtn", False, str(error))
+                if isinstance(error, VtnRefused) and not error.passes:
+                    self._note(f"utility {self._vtn.base}", str(error))
                 wait_s, again_s = min(again_s, poll_s), 2 * again_s
+            except Exception as error:  # an answer that we did not think of; the depot goes on
+                log.exception("reading the vtn")
+                self._linked("vtn", False, f"our mistake: {error!r}")
+                wait_s = poll_s
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), wait_s)
 

@@ -33,7 +33,8 @@ from edge.shell.token import NoToken, Tokens
 __all__ = ["TROUBLE", "VtnClient", "VtnRefused"]
 
 PAGE = 50  # the schema's maximum
-PAGES_MAX = 200
+PAGES_MAX = 2_000
+LIST_BYTES = 64 << 20
 NAMES_MAX = 1_000  # events of which it is known what the VTN has
 
 # They say nothing about what was asked.  RFC 9110, 15.5.9, 15.6; RFC 6585, 4.
@@ -136,10 +137,15 @@ class VtnClient:
         """Return the objects of all pages, each once."""
         found: list[Fields] = []
         seen: set[str] = set()
+        size = 0
         for _ in range(PAGES_MAX):
             words = urlencode(query | {"skip": str(len(found)), "limit": str(PAGE)})
             where = f"GET {self.base}{path}"
-            page = _json(self._ask("GET", f"{path}?{words}"), where)
+            answer = self._ask("GET", f"{path}?{words}")
+            size += len(answer.body)
+            if size > LIST_BYTES:
+                raise VtnRefused(f"{where}: more than {LIST_BYTES >> 20} MiB in all")
+            page = _json(answer, where)
             if not isinstance(page, list):
                 raise VtnRefused(f"{where}: expected a list, got {type(page).__name__}")
             fields = [_object(each, f"{where}[{n}]") for n, each in enumerate(page, len(found))]

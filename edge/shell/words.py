@@ -172,6 +172,8 @@ def plan(now: PlanNow, zone: ZoneInfo, wall_ms: int, currency: str) -> str:
     ]
     if now.unmet_wh:
         parts.append(f"{kwh(now.unmet_wh)} do not fit within the limits")
+    if now.forecast_error_w is not None:
+        parts.append(f"other load was foreseen within {kw(now.forecast_error_w)} in the mean")
     if now.trouble:
         parts.append(f"the next one fails: {now.trouble}")
     return "; ".join(parts)

@@ -19,7 +19,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from edge.model.site import Site
 from edge.sim.depot import Look
@@ -237,18 +237,36 @@ class Orders:
 
 @dataclass
 class EventLimit:
-    """An event of the utility as the checker was told of it."""
+    """An event of the utility as the checker was told of it.
+
+    settle_ms: how long after its start it may take to be obeyed; 0 where it was announced ahead.
+    charging: the limit is on what charges, not on the import.  ramp_ms: over which the load may come back
+    to full_w after its end; 0 where it may at once.
+    """
 
     start_ms: int
     end_ms: int
     limit_w: float
+    settle_ms: int = DOWN_MS
+    charging: bool = False
+    ramp_ms: int = 0
+    full_w: float = 0.0
     highest_w: float = 0.0
     broken: bool = False
+
+    def allowed_w(self, at_ms: int) -> float | None:
+        """Return what may be taken at a time, None for anything."""
+        if self.start_ms + self.settle_ms <= at_ms < self.end_ms:
+            return self.limit_w
+        since = at_ms - self.end_ms
+        if 0 <= since < self.ramp_ms:
+            return self.limit_w + (self.full_w - self.limit_w) * since / self.ramp_ms
+        return None
 
 
 @dataclass
 class Limits:
-    """The site's power stays below an event's limit from 13.2 s after its start to its end.
+    """Power stays below an event's limit: from 13.2 s after its start to its end, or as it was announced.
 
     As with breakers, what other load has risen by within 13.2 s is forgiven, and so is other load alone.
     """
@@ -263,14 +281,23 @@ class Limits:
         other_w = sum(a * v for a, v in zip(look.other_a[top], look.voltages_v, strict=True))
         risen_w = other_w - self._lowest.take(look.at_ms, other_w)
         charging = sum(look.total_a[top]) - sum(look.other_a[top]) > NOTHING_A
+        charging_w = sum(
+            (all_a - other_a) * v
+            for all_a, other_a, v in zip(look.total_a[top], look.other_a[top], look.voltages_v, strict=True)
+        )
         for event in self.events:
-            if not event.start_ms + DOWN_MS <= look.at_ms < event.end_ms:
+            allowed_w = event.allowed_w(look.at_ms)
+            if allowed_w is None:
                 continue
-            event.highest_w = max(event.highest_w, look.power_w)
-            seen_w = event.limit_w * (1 + CLASS_PCT / 100) + 3 * NOISE_A * look.voltages_v[0]
-            if look.power_w > seen_w + risen_w and charging and not event.broken:
+            taken_w = charging_w if event.charging else look.power_w
+            if look.at_ms < event.end_ms:
+                event.highest_w = max(event.highest_w, taken_w)
+            seen_w = allowed_w * (1 + CLASS_PCT / 100) + 3 * NOISE_A * look.voltages_v[0]
+            forgiven_w = 0.0 if event.charging else risen_w
+            if taken_w > seen_w + forgiven_w and charging and not event.broken:
                 event.broken = True
-                says = f"{look.power_w:.0f} W while an event limits to {event.limit_w:.0f} W"
+                when = "while an event limits" if look.at_ms < event.end_ms else "just after an event limited"
+                says = f"{taken_w:.0f} W {when} to {event.limit_w:.0f} W"
                 yield Violation(look.at_ms, "I5", top, says)
 
 
@@ -359,9 +386,9 @@ class Checker:
         self.violations: list[Violation] = []
         self.looks = 0
 
-    def event(self, start_ms: int, end_ms: int, limit_w: float) -> EventLimit:
-        """An event of the utility will limit the site."""
-        event = EventLimit(start_ms, end_ms, limit_w)
+    def event(self, start_ms: int, end_ms: int, limit_w: float, **more: Any) -> EventLimit:
+        """An event of the utility will limit the site.  more: fields of EventLimit."""
+        event = EventLimit(start_ms, end_ms, limit_w, **more)
         self.limits.events.append(event)
         return event
 

@@ -3,9 +3,10 @@
 The clock is simulated, the disk is real: the store stands in the checkout's file system.  The real controller
 decides every second over readings of fifty chargers and a main meter; what it says to keep goes through the
 real links into the real store, one commit a second, and the network has acknowledged it a second later.
-Each bay has one session of 160 minutes in the eight hours that are measured (three a day); the site can give
-half of what all would take, so grants and their reasons move.  Bytes are what the kernel has sent to the disk
-for this process (/proc/self/io, write_bytes); a daemon's log is not among them.
+Three sessions of 160 minutes a bay and day, evenly spread: one bay in three has a vehicle.  Two hours of
+that are measured and taken twelve times.  The main breaker is full nearly all the time under a load that
+moves every second, so grants and their reasons move, too.  Bytes are what the kernel has sent to the disk for
+this process (/proc/self/io, write_bytes); a daemon's log is not among them.
 """
 
 import math
@@ -24,8 +25,8 @@ from edge.shell.store import Store
 ROOT = Path(__file__).parent.parent.parent
 CHARGERS = 50
 WALL = 1_780_000_200_000
-HOURS, HOURS_QUICK = 8, 0.25
-STAY_S = 9_600
+HOURS, HOURS_QUICK = 2, 0.25
+STAY_S, EVERY_S = 9_600, 86_400 // (3 * CHARGERS)
 LEVEL_MB = 50
 
 
@@ -82,7 +83,7 @@ class Bay:
         self.told_ma = 0
         self.drawn_ma = 0
         self.counter_mwh = 1_000_000_000 + n
-        self._arrives_s = n * 380
+        self._arrives_s = n * EVERY_S - STAY_S  # the first ones are there when it begins
 
     def reading(self, second: int) -> Reading:
         there = self._arrives_s <= second < self._arrives_s + STAY_S

@@ -1,8 +1,10 @@
 """What a day of 50 chargers costs the disk: bytes written, and how long a commit takes.
 
 Three sessions a bay and day, each 160 minutes long, a counter that is read every 5 s, a decision every 30 s
-while it charges, messages of 300 bytes to the network.  The clock is simulated, the disk is real: the store
-stands in the checkout's file system.  Bytes are what the kernel has sent to the disk for this process.
+while it charges, messages of 300 bytes to the network; the site's load by quarter-hours and by minutes, and
+by five seconds in a limit of the utility that holds four hours.  The clock is simulated, the disk is real:
+the store stands in the checkout's file system.  Bytes are what the kernel has sent to the disk for this
+process.
 """
 
 import tempfile
@@ -14,7 +16,7 @@ from msgspec.structs import replace
 from edge.core import ports, sessions
 from edge.core.observation import Observation
 from edge.model.flow import Restored
-from edge.model.records import Decision, Kept
+from edge.model.records import ChargeBlock, ChargerSlot, Decision, Kept, LoadBlock, LoadSlot
 from edge.shell.store import Store
 from edge.shell.storeoutbox import Message
 
@@ -22,6 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 CHARGERS = 50
 WALL = 1_780_000_000_000
 SESSION_EVERY_S, SESSION_S = 28_800, 9_600
+LIMITED_S = 14_400
 
 
 def figures(quick: bool) -> dict:
@@ -100,7 +103,23 @@ class Bays:
         self._sessions, kept = sessions.step(self._sessions, self._seen, now_ms, wall_ms)
         rows += [(row, sessions.is_news(row)) for row in kept]
         self._ports, kept = ports.step(self._ports, self._seen, now_ms, wall_ms)
-        return rows + [(row, True) for row in kept]
+        return rows + [(row, True) for row in kept] + [(row, False) for row in self._load(second)]
+
+    def _load(self, second: int) -> list[Kept]:
+        """Return the rows of the load: quarter-hours are kept again every five minutes."""
+        limited, there = second % 86_400 < LIMITED_S, [s for s in self._seen if s.state == "C"]
+        wall_ms = WALL + second * 1000
+        rows: list[Kept] = []
+        if second % (5 if limited else 60) == 0:
+            length = 5_000 if limited else 60_000
+            rows.append(LoadSlot(wall_ms, length, length, 300_000, 0, 200_000, 60_000, 70_000))
+        if second % 300 == 0:
+            quarter = wall_ms // 900_000 * 900_000
+            rows.append(LoadBlock(quarter, second, 0, second, 900_000, second))
+            rows += [ChargeBlock(f"{s.charger}-{quarter}", quarter, s.charger, second) for s in there]
+        if limited and second % 900 == 0:
+            rows += [ChargerSlot(s.charger, wall_ms, 900_000, 900_000, 9_900_000, 11_000) for s in there]
+        return rows
 
 
 def _decision(second: int, n: int) -> Decision:

@@ -66,6 +66,20 @@ def test_a_charger_that_faults_instead_of_starting_has_failed():
     assert (now(bay).failed_starts, now(bay).error) == (1, "CX011")
 
 
+def test_a_charger_that_is_granted_nothing_any_more_as_it_faults_has_failed_all_the_same():
+    bay = Bay()
+    bay.every_second(0, 5, state="B", plugged=True)
+    bay.every_second(5, 200, state="F", error="CX011", offered=False)
+    assert now(bay).failed_starts == 1
+
+
+def test_a_charger_that_faults_before_it_was_given_anything_has_not_failed_a_start():
+    bay = Bay()
+    bay.every_second(0, 5, state="B", plugged=True, offered=False)
+    bay.every_second(5, 200, state="F", error="CX011", offered=False)
+    assert now(bay).failed_starts == 0
+
+
 def test_a_fault_in_the_middle_is_how_it_stopped_and_no_failed_start():
     bay = Bay()
     bay.every_second(0, 60, state="C", power_w=11_000, plugged=True)

@@ -57,3 +57,19 @@ def test_by_an_ampere_or_to_nothing_it_is_kept_at_once() -> None:
     steps = [16_000, 15_001, 15_000, 14_001, 0, 900, 0]
     ticks = [record(second * 1_000, granted_ma, full) for second, granted_ma in enumerate(steps)]
     assert kept(Decisions(), *ticks) == [0, 2_000, 4_000, 5_000, 6_000]
+
+
+def test_reasons_that_take_turns_are_kept_once_and_then_once_a_minute() -> None:
+    """At a full node under a load that moves: the grant wanders, two reasons take turns every second."""
+    full, waits = "main L1 is full: breaker 63 A, other load 20 A", "waits until room has come free"
+    ticks = [record(s * 1_000, 16_000 + 50 * (s % 5), full if s % 2 else waits) for s in range(200)]
+    assert kept(Decisions(), *ticks) == [0, 1_000, 62_000, 123_000, 184_000]
+
+
+def test_a_reason_that_was_away_for_long_is_news() -> None:
+    full, waits = "main L1 is full: breaker 63 A, other load 20 A", "waits until room has come free"
+    decisions = Decisions()
+    assert kept(decisions, record(0, 16_000, full), record(1_000, 16_000, waits)) == [0, 1_000]
+    assert kept(decisions, record(2_000, 16_000, full)) == []
+    assert kept(decisions, record(3_000, 12_000, full)) == [3_000]
+    assert kept(decisions, record(30_000, 16_000, full), record(40_000, 16_000, waits)) == [30_000]

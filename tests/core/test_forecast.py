@@ -4,7 +4,8 @@ from edge.core import forecast
 from edge.core.forecast import BaseLoad
 from edge.core.grid import Other
 from edge.model.dayplan import Four, Profile
-from edge.model.flow import Tick
+from edge.model.flow import Keep, Restored, Tick
+from edge.model.records import NodeLoad
 from edge.model.units import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.story.sites import depot
 
@@ -41,7 +42,7 @@ def test_without_history_it_goes_on_as_it_is_and_a_silent_meter_counts_in_full()
 def test_yesterday_is_expected_again_and_a_difference_fades_over_two_hours() -> None:
     load = BaseLoad(SITE)
     live(load, MONDAY_MS, 12, 10)
-    live(load, MONDAY_MS + 12 * HOUR_MS, 13, 20)  # until Tuesday 01:00: 00:00 to 01:00 were 10, are 20
+    live(load, MONDAY_MS + 12 * HOUR_MS, 12, 20)
     assert ahead(load, 10, MONDAY_MS + DAY_MS + 10 * HOUR_MS) == [10, 10, 20, 20]
     # eight more now: eight in this hour, four in the next, then nothing of it
     assert ahead(load, 18, MONDAY_MS + DAY_MS + 8 * HOUR_MS) == [18, 14, 10, 10]
@@ -70,10 +71,26 @@ def test_errors_are_measured_and_are_the_margin() -> None:
     live(load, MONDAY_MS, 24, 10)
     live(load, MONDAY_MS + DAY_MS, 24, 14)  # 4 A more than was said, quarter by quarter
     # the first quarter of all may have begun before the first tick; the last has not ended
-    assert load.errors == 94
+    assert load.errors == {"main": 94}
     error = load.profiles(other(14))["main"].error
-    assert 3_500 < error[0] <= 4_000
-    assert 3_500 * 69 // 100 < error[3] <= 4_000 * 69 // 100
+    assert error == (4_000, 4_000, 4_000, 4 * 690)
+    assert load.error_w("main") == 4 * 690
+    assert BaseLoad(SITE).error_w("main") is None
+
+
+def test_a_restart_forgets_nothing_but_the_quarter_that_ran() -> None:
+    load, kept = BaseLoad(SITE), []
+    for minute in range(48 * 60 + 1):
+        wall_ms = MONDAY_MS + minute * MINUTE_MS
+        kept += load.fold(other(10 + minute // 1_440 * 4), Tick(wall_ms, wall_ms))
+    rows = [command.row for command in kept if isinstance(command, Keep)]
+    assert len(rows) == 2 * 96 - 1
+    again = BaseLoad(SITE)
+    foreign = NodeLoad(3, "gone", 0, 1, 1, 1, 1)
+    again.restored(Restored(0, 0, "", None, [foreign, *rows], [], [], {}))
+    noon_ms = MONDAY_MS + 2 * DAY_MS + 12 * HOUR_MS
+    assert ahead(again, 12, noon_ms) == ahead(load, 12, noon_ms)
+    assert again.error_w("main") == load.error_w("main") == 4 * 690
 
 
 def test_a_quarter_that_was_not_seen_from_its_beginning_is_not_learned() -> None:

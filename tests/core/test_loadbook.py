@@ -22,9 +22,8 @@ def record(
         "bay-1", "main", "C" if charger_w else "A", True, told["asked_ma"], "", told["granted_ma"], "", 0,
         None, charger_w, None, None, vehicle="van 3",
     )  # fmt: skip
-    events = (
-        [] if limit_w is None else [EventNow("e", "", 0, None, "IMPORT_CAPACITY_LIMIT", limit_w, "active")]
-    )
+    kind, on_charging = charger.get("kind", "IMPORT_CAPACITY_LIMIT"), charger.get("charging_limit_w")
+    events = [EventNow("e", "", 0, None, kind, limit_w, "active", on_charging)]
     return TickRecord(0, wall_ms, [node], [bay], [], events, [])
 
 
@@ -36,7 +35,8 @@ def rows(
     for n, power in enumerate(powers):
         wall = start + n * step_ms
         charging = more.get("charging", 0)
-        seen = record(wall, power, charging, more.get("limit_w"), **more.get("told", {}))
+        words = {key: more[key] for key in ("kind", "charging_limit_w") if key in more}
+        seen = record(wall, power, charging, more.get("limit_w"), **more.get("told", {}), **words)
         found += book.step(Tick(n * step_ms, wall), seen, cuts)
     assert all(isinstance(command, Keep) and not command.tell for command in found)
     return [command.row for command in found]  # type: ignore[union-attr]
@@ -75,6 +75,16 @@ def test_while_a_limit_holds_slots_are_five_seconds() -> None:
         (0, 5_000, 25_000),
         (5_000, 5_000, 25_000),
     ]
+
+
+def test_a_standing_subscription_is_no_event() -> None:
+    slots = rows([20_000] * 61, limit_w=25_000, kind="IMPORT_CAPACITY_SUBSCRIPTION")
+    assert [(s.duration_ms, s.limit_w) for s in slots] == [(60_000, None)]
+
+
+def test_a_limit_on_charging_is_told_apart() -> None:
+    slots = rows([20_000] * 12, charging_limit_w=9_000)
+    assert [(s.duration_ms, s.limit_w, s.charging_limit_w) for s in slots] == [(5_000, None, 9_000)] * 2
 
 
 def test_slots_end_where_an_interval_of_an_event_does() -> None:

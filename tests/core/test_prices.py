@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.core.prices import overlaid
+from edge.core.prices import added, overlaid
 from edge.model.records import PriceNow
 
 
@@ -30,3 +30,19 @@ def test_what_the_utility_says_takes_the_place_of_the_tariff(
 
 def test_without_a_tariff_only_the_utility_speaks() -> None:
     assert overlaid([], p((3, 5, 9))) == p((3, 5, 9))
+
+
+def test_what_is_added_is_added_where_both_speak_and_stands_alone_elsewhere() -> None:
+    base = [PriceNow(0, 10, 100, "tariff"), PriceNow(10, 20, 200, "tariff")]
+    more = [PriceNow(5, 15, 7, "carbon"), PriceNow(18, 25, 9, "carbon")]
+    found = [(p.from_wall_ms, p.to_wall_ms, p.price_micro, p.source) for p in added(base, more)]
+    assert found == [
+        (0, 5, 100, "tariff"),
+        (5, 10, 107, "tariff, carbon"),
+        (10, 15, 207, "tariff, carbon"),
+        (15, 18, 200, "tariff"),
+        (18, 20, 209, "tariff, carbon"),
+        (20, 25, 9, "carbon"),
+    ]
+    assert added(base, []) is base
+    assert added([], more) == more

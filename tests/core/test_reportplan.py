@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.core.reportplan import due, plans, spans
+from edge.core.reportplan import due, next_due, plans, spans
 from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Payload, ReportDescriptor
 from edge.shell.openadr import read_event
 from edge.shell.openadr_fields import Fields
@@ -167,3 +167,16 @@ def test_the_state_of_charge_example_is_told_every_quarter_hour_until_it_is_dele
     reports = due(plan, START, START + HOUR)
     assert [(r.at_wall_ms - START) / HOUR for r in reports] == [0.25, 0.5, 0.75, 1]
     assert spans(plan, reports[0])[0].from_wall_ms == START + 60_000  # not before it was asked
+
+
+def test_more_intervals_than_there_are_cost_nothing() -> None:
+    assert told(event(3, num_intervals=2**31 - 1)) == [(3, [10, 11, 12])]
+    (plan,) = plans(event(3, start_interval=1, num_intervals=2**31 - 1, frequency=1, repeat=-1))
+    assert plan.count == 3
+
+
+def test_when_the_next_report_is_due() -> None:
+    (plan,) = plans(event(3, start_interval=0, num_intervals=1, frequency=1, repeat=2))
+    assert next_due(plan, RECEIVED) == START + HOUR
+    assert next_due(plan, START + HOUR) == START + 2 * HOUR
+    assert next_due(plan, START + 2 * HOUR) is None

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.demand_effects import LINE_LOST_MS, Hold, Vehicle, eager, limit, limits
-from edge.core.demand_response import State, ahead, heard, listed, opted, prices, said, step
+from edge.core.demand_response import State, ahead, heard, listed, opted, prices, program_said, said, step
 from edge.core.demand_state import EVERYTHING, PROGRAM, Seen
 from edge.core.demand_terms import NO_LIMIT, WHOLE, Part
 from edge.core.signals import SIGNALS
-from edge.model.flow import Audit, Link, OptOut, Remember, Tick, UtilitySaid
+from edge.model.flow import Audit, Link, OptOut, ProgramSaid, Remember, Tick, UtilitySaid
 from edge.model.records import Compliance
 from edge.model.site import Address, Broker, Charger, Contingency, Node, Response, Site, Utility
 from edge.shell.openadr import read
@@ -494,6 +494,13 @@ def test_binding_events_may_not_be_opted_out_of() -> None:
     opt(utility, EVERYTHING)
     assert [h.limit for h in held(utility, 6)] == [9_000]
     assert all(line.binding for line in listed(utility.state, T0, T0 + MIN))
+
+
+def test_a_program_that_the_site_file_calls_binding_stays_so() -> None:
+    utility = depot(binding=("p",))
+    for program, binding in (("p", False), ("q", True), ("q", False)):
+        utility._fold(program_said(utility.state, ProgramSaid(0, program, binding)))
+    assert utility.state.plan.response.binding == ("p",)
 
 
 @pytest.mark.parametrize(("fields", "program"), [({"eventName": "Drill: evening"}, ""), ({}, "p")])

@@ -2,8 +2,11 @@
 
 import json
 import time
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -258,3 +261,30 @@ def test_at_every_moment_the_best_claim_holds(claims: list[Claim[str]]) -> None:
             if p.from_wall_ms <= moment and (p.to_wall_ms is None or moment < p.to_wall_ms)
         ]
         assert held == ([min(live)[1]] if live else [])
+
+
+@pytest.mark.parametrize(("day", "quarters"), [((2026, 3, 8), 92), ((2026, 11, 1), 100), ((2026, 6, 1), 96)])
+def test_a_day_of_quarter_hours_where_clocks_change(day: tuple[int, int, int], quarters: int) -> None:
+    """One event a local day, as price servers send it: no gap to the next, and every hour at its place."""
+    zone = ZoneInfo("America/Los_Angeles")
+    midnight = datetime(*day, tzinfo=zone)
+    tomorrow = datetime.fromtimestamp(midnight.timestamp() + 30 * 3600, zone).replace(hour=0, minute=0)
+    start, end = round(midnight.timestamp()) * 1000, round(tomorrow.timestamp()) * 1000
+    assert (end - start) // (15 * MIN) == quarters
+    local = [datetime.fromtimestamp(start / 1000 + n * 900, zone) for n in range(quarters)]
+    event = from_json(
+        {
+            "programID": "p",
+            "intervalPeriod": {"start": midnight.isoformat(), "duration": "PT15M"},
+            "intervals": [
+                {"id": n, "payloads": [{"type": "PRICE", "values": [at.hour]}]} for n, at in enumerate(local)
+            ],
+        }
+    )
+    found = stretches(event, 0, 2**60)
+    assert (found[0].from_wall_ms, found[-1].to_wall_ms, len(found)) == (start, end, quarters)
+    assert all(a.to_wall_ms == b.from_wall_ms for a, b in pairwise(found))
+    hours = [datetime.fromtimestamp(s.from_wall_ms / 1000, zone).hour for s in found]
+    assert hours == [s.values[0] for s in found]
+    assert hours.count(2) == {92: 0, 96: 4, 100: 4}[quarters]
+    assert hours.count(1) == {92: 4, 96: 4, 100: 8}[quarters]

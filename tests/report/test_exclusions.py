@@ -226,11 +226,11 @@ def test_evidence_never_claims_more_outage_than_the_conservative_figure(spans):
 # --- ports that fail their starts ---------------------------------------------------------------------
 
 
-def session(n, failed=1, vehicle="", power_ms=None, port="p1"):
+def session(n, failed=1, vehicle="", power_ms=None, port="p1", error=""):
     start = DAY3 + n * HOUR_MS
     return Session(
         f"s{n}", "bay-1", start, start + 10 * MINUTE_MS, 10 * MINUTE_MS, vehicle=vehicle, port=port,
-        failed_starts=failed, first_power_ms=power_ms,
+        failed_starts=failed, first_power_ms=power_ms, error=error,
     )  # fmt: skip
 
 
@@ -269,6 +269,17 @@ def test_a_vehicle_that_asked_for_nothing_says_nothing():
     silent = [session(n, failed=0) for n in range(3)]
     assert told(silent) == []
     assert len(told([session(1), *silent, session(5), session(6)])) == 1
+
+
+@pytest.mark.parametrize("code", ["CX010", "CX016", "CX009", "CX020"])
+def test_what_failed_by_the_vehicle_or_its_driver_says_nothing_of_the_port(code):
+    others = [session(n, error=f"CX003, {code}") for n in range(10, 15)]
+    assert told(others) == []
+    (run,) = failing([session(1), session(2), *others, session(20)], {})
+    assert (run.start_wall_ms, run.evidence) == (
+        DAY3 + HOUR_MS,
+        "3 starts failed in a row: s1 … s20",
+    )
 
 
 def test_ports_are_told_apart():

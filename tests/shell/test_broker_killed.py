@@ -35,7 +35,7 @@ from tests.fakes.brokers import Mosquitto, needs_mosquitto
 from tests.fakes.vtn import FakeVtn, vtn
 from tests.shell.test_mqtt import until
 
-KILLS = int(os.environ.get("DEPOT_KILLS", "2"))
+KILLS = int(os.environ.get("DEPOT_KILLS", "1"))
 LASTS_S = 9.0
 SETTLE_MS = 2_500  # a tick a second, and the machine of a test is noisy
 GRIP_MS = 2_500

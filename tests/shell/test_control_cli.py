@@ -122,6 +122,25 @@ def test_opting_out_before_and_after_the_word(state: Path, capsys: Capture) -> N
     assert json.loads(capsys.readouterr().out)["opted_out"] == ""
 
 
+def test_opting_out_of_all(state: Path, capsys: Capture) -> None:
+    assert main(["events", "opt-out", "--all", "--reason", "flood"]) == 0
+    assert capsys.readouterr().out == "all events are not obeyed: flood\n"
+    assert main(["events", "opt-in", "--all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["words"] == "all events are obeyed again"
+    assert main(["events", "opt-in", "--program", "peak"]) == 2
+    assert "nobody has opted out of all events of program peak" in capsys.readouterr().err
+
+
+def test_a_site_without_limits_of_the_grid_operator_says_so(state: Path, capsys: Capture) -> None:
+    assert main(["grid"]) == 0
+    assert capsys.readouterr().out == "the site file has no limit of the grid operator\n"
+    assert main(["grid", "reset", "mil"]) == 2
+    assert "there is no limit 'mil' with a lockout" in capsys.readouterr().err
+    for wrong in (["--limit-kw", "much"], ["--limit-kw", "-1"], ["--for-s", "0"]):
+        assert main(["grid", "beat", "box", *wrong]) == 2
+        assert "expected" in capsys.readouterr().err
+
+
 def test_yesterdays_why_needs_no_daemon(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,14 +2,21 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from pathlib import Path
 
 from edge.model.dayplan import Prospect
 from edge.model.flow import AnyCommand, AnyEvent, MakePlan, OptOut, Planned, Tick
+from edge.model.records import LoadBlock
 from edge.model.site import Node, Site
+from edge.model.tariff import DemandPrice, EnergyPrice, Ratchet, Tariff, Tier
+from edge.model.units import DAY_MS, QUARTER_MS
+from edge.shell.answers import NotYetError, Status
 from edge.shell.daemon import HURRY_MS, Daemon
+from edge.shell.statedir import STORE
+from edge.shell.store import open_store
 
 SITE = Site("yard", "Yard", "UTC", (Node("main", None, (63_000,) * 3),))
 
@@ -84,3 +91,32 @@ def test_a_plan_that_the_core_wishes_for_comes_back_as_an_event(tmp_path: Path) 
     assert event.number == 3
     assert event.plan is not None
     assert event.plan.rows == ()
+
+
+def test_the_peak_of_the_month_is_known_again_after_a_restart(tmp_path: Path) -> None:
+    """Three hours ago 30 kW were reached, and a month ago 50: a demand price that has both knows both."""
+    now_ms = time.time_ns() // 1_000_000 // QUARTER_MS * QUARTER_MS
+    before, _ = open_store(tmp_path / STORE, "boot")
+    before.keep(LoadBlock(now_ms - 12 * QUARTER_MS, 7_500, measured_ms=QUARTER_MS))
+    before.keep(LoadBlock(now_ms - 32 * DAY_MS, 12_500, measured_ms=QUARTER_MS))
+    before.close(now_ms)
+    energy, demand = EnergyPrice("e", (Tier(1),)), DemandPrice("year", (Tier(10**9),), per="year")
+    of_month = DemandPrice("quarter", (Tier(10**9),), per="month", ratchet=Ratchet(1000))
+
+    async def run() -> Status:
+        tariff = Tariff("t", "UTC", energy=(energy,), demand=(demand, of_month))
+        daemon = Daemon(SITE, tariff, tmp_path)
+        running = asyncio.ensure_future(daemon.run())
+        while True:
+            await asyncio.sleep(0.1)
+            with contextlib.suppress(NotYetError):
+                status = daemon.desk.status()
+                break
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        return status
+
+    reached = {d.name: d.already_w for d in asyncio.run(run()).demand}
+    assert reached["quarter"] == 50_000, "by the ratchet"
+    assert reached["year"] in (50_000, 30_000), "30 kW in a new year"

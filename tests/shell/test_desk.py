@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from edge.cli.status import lines
-from edge.model.flow import Event, OptOut, WindowRemoved, WindowSet
-from edge.model.records import DemandNow, PlannedStep, PlanNow
+from edge.model.flow import Event, GridReset, GridSignal, OptOut, WindowRemoved, WindowSet
+from edge.model.records import DemandNow, GridNow, Outlook, PlannedStep, PlanNow, Short
+from edge.model.site import GridLimit, Response
 from edge.model.units import HOUR_MS
 from edge.shell.answers import DeskError, NotYetError, UnknownError
 from edge.shell.desk import Desk
@@ -209,6 +210,79 @@ def test_opting_out_and_back_in(rig: Rig) -> None:
     assert rig.store.opted_out == {}
 
 
+def seen_with(rig: Rig, **fields: object) -> None:
+    """A tick whose event has these fields."""
+    now = record(rig.site, 25)
+    events = [msgspec.structs.replace(each, **fields) for each in now.events]
+    rig.desk.noted(msgspec.structs.replace(now, events=events))
+
+
+def test_opting_out_of_all_and_of_a_program_stands(rig: Rig) -> None:
+    seen_with(rig, program_id="peak")
+    assert rig.desk.opt_out_standing("peak", "flood", "anna").words == (
+        "all events of program peak are not obeyed: flood"
+    )
+    assert rig.store.opted_out == {"program:peak": "flood"}
+    assert rig.said[-1] == OptOut(rig.at_ms, rig.wall_ms, "program:peak", "flood")
+    assert rig.desk.events()[0].opted_out == "flood"
+    rig.desk.opt_out_standing("", "flood", "anna")
+    assert rig.store.opted_out["*"] == "flood"
+    with pytest.raises(DeskError, match="reason: expected 1 to 200"):
+        rig.desk.opt_out_standing("", " ", "anna")
+    for program in ("peak", ""):
+        rig.desk.opt_out_standing(program, "", "anna", back_in=True)
+    assert rig.store.opted_out == {} and rig.desk.events()[0].opted_out == ""
+    with pytest.raises(UnknownError, match="nobody has opted out of all events"):
+        rig.desk.opt_out_standing("", "", "anna", back_in=True)
+
+
+def test_there_is_no_opting_out_of_binding_events(rig: Rig) -> None:
+    seen_with(rig, program_id="grid", binding=True)
+    with pytest.raises(DeskError, match="events of grid are binding"):
+        rig.desk.opt_out("ev-17", "ambulances", "anna")
+    rig.desk.opt_out_standing("", "flood", "anna")
+    assert rig.desk.events()[0].opted_out == ""  # all but those
+    listed = Rig(msgspec.structs.replace(rig.site, response=Response(binding=("grid",))))
+    with pytest.raises(DeskError, match="events of grid are binding"):
+        listed.desk.opt_out_standing("grid", "flood", "anna")
+    told = listed.desk.opt_out_standing("", "flood", "anna").words
+    assert told == "all events are not obeyed: flood; but for those of grid, which are binding"
+
+
+def test_an_event_says_whether_it_will_be_complied_with_and_who_misses_what(rig: Rig) -> None:
+    short = (Short("bay-3", "van 13", 4_200, START_WALL_MS + 8 * HOUR_MS),)
+    seen_with(rig, outlook=Outlook(40_000, 18_000, True, short))
+    (event,) = rig.desk.events()
+    assert event.comply == "will comply: 40.0 kW expected; van 13 misses 4.2 kWh of what it needs by 22:03"
+    assert event.words.endswith(event.comply) and event.load_w == 40_000
+    assert [(s.charger, s.missing_wh) for s in event.short] == [("bay-3", 4_200)]
+    seen_with(rig, outlook=Outlook(52_000, 52_000, False), drill=True)
+    (event,) = rig.desk.events()
+    assert event.comply == "will not comply: 52.0 kW cannot be lowered"
+    assert "drill, at most 40.0 kW" in event.words
+
+
+def test_the_grid_operators_limits_are_shown_beaten_and_reset() -> None:
+    limits = (GridLimit("box", "enwg14a", "main"), GridLimit("mil", "g100", "main", limit_w=55_000))
+    rig = Rig(msgspec.structs.replace(site(), grid_limits=limits))
+    assert rig.desk.grid() == []
+    now = GridNow("mil", "g100", "main", "lockout", 0, "mil at main: lockout, 0 kW")
+    rig.desk.noted(msgspec.structs.replace(record(rig.site, 25), grid=[now]))
+    assert [(g.id, g.state, g.words) for g in rig.desk.grid()] == [
+        ("mil", "lockout", "mil at main: lockout, 0 kW")
+    ]
+    rig.desk.grid_beat("box", 10_500, 900)
+    rig.desk.grid_reset("mil", "ben", installer=True)
+    assert rig.said == [
+        GridSignal(rig.at_ms, "box", 10_500, 900_000),
+        GridReset(rig.at_ms, rig.wall_ms, "mil", "ben", True),
+    ]
+    with pytest.raises(UnknownError, match="no limit 'mil' with a heartbeat; expected one of box"):
+        rig.desk.grid_beat("mil", None, None)
+    with pytest.raises(UnknownError, match="no limit 'box' with a lockout; expected one of mil"):
+        rig.desk.grid_reset("box", "ben", installer=False)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(tmp_path / "depot.db", "boot")
@@ -233,13 +307,13 @@ def test_the_plan_is_told_with_its_cost_its_proof_and_what_comes_next(rig: Rig) 
         PlannedStep(START_WALL_MS + HOUR_MS, "bay-1", 16_000),
         PlannedStep(START_WALL_MS + 2 * HOUR_MS, "bay-1", 0),
     )
-    now = PlanNow(7, START_WALL_MS, 3, 2, 12_340_000, 830, 61_000, 2_100, 15, steps)
+    now = PlanNow(7, START_WALL_MS, 3, 2, 12_340_000, 830, 61_000, 2_100, 15, steps, "", 1_240)
     rig.desk.noted(msgspec.structs.replace(record(rig.site, 0), plan=now))
     plan = rig.desk.status().plan
     assert plan is not None
     assert plan.words == (
         "made at 14:03 for 3 there and 2 to come; 12.34 USD, at most 0.08 % above the least possible; "
-        "2.1 kWh do not fit within the limits"
+        "2.1 kWh do not fit within the limits; other load was foreseen within 1.2 kW in the mean"
     )
     assert plan.steps == ["15:03 bay-1 16 A", "16:03 bay-1 nothing more"]
     said = "\n".join(lines(rig.desk.status()))

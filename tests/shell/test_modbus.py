@@ -46,6 +46,16 @@ def over_rtu(story: Callable[[Wire, Device], Awaitable[None]], **line) -> None:
         run(whole)
 
 
+def in_time_over_rtu(story: Callable[[Wire, Device], Awaitable[None]]) -> None:
+    """Play a story that hangs on some 50 ms: again, twice at most, where a busy machine was late."""
+    for _ in range(2):
+        try:
+            return over_rtu(story)
+        except (AssertionError, pytest.fail.Exception):
+            continue
+    return over_rtu(story)
+
+
 def over_tcp(story: Callable[[Wire, Device], Awaitable[None]]) -> None:
     device = Device(dict(VALUES))
     with TcpHost({1: device}) as fake:
@@ -284,7 +294,7 @@ def test_a_unit_that_speaks_out_of_turn_is_let_finish():
         assert await wire.ask(TWENTY, 1000) == (200, 201)
         assert await wire.ask(THIRTY, 1000) == (300, 301)
 
-    over_rtu(story)
+    in_time_over_rtu(story)
 
 
 @pytest.mark.parametrize("gap_s", [0.0, 0.05])
@@ -449,7 +459,7 @@ def test_a_cancelled_question_is_remembered_as_open():
             await asyncio.wait_for(wire.ask(TEN, 1000), 0.05)
         assert await wire.ask(TWENTY, 1000) == (200, 201)
 
-    over_rtu(story)
+    in_time_over_rtu(story)
 
 
 def test_a_gateway_passes_serial_frames_over_tcp():

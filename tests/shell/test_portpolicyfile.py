@@ -65,14 +65,9 @@ def test_the_site_file_names_it(tmp_path):
         ('name = "x', "not TOML"),
         (RULE.replace("silent", "silnt"), "silnt"),
         (RULE, '"no mains" is seen 0 times'),
-        (
-            'name = "x"\n[[rule]]\nseen = "silent"\nstate = "down"\ncause = "c"\nexcluded = "bad luck"',
-            "bad luck",
-        ),
-        (
-            'name = "x"\n[[rule]]\nseen = "silent"\nstate = "up"\ncause = "c"\nexcluded = "vandalism"',
-            "only what is",
-        ),
+        (RULE + 'excluded = "bad luck"', "bad luck"),
+        (RULE + 'excluded = "scheduled maintenance"', 'expected one of "utility service interruption"'),
+        (RULE.replace("down", "up") + 'excluded = "vehicle fault"', "only what is"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path, text, tells):

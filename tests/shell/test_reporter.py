@@ -183,6 +183,7 @@ def test_chargers_that_are_named_are_resources_and_can_be_summed(a_depot: Depot)
             )
     a_depot.store.commit(all_of_it=True)
     each, summed = a_depot.at(START + 2 * HALF)
+    assert each["reportName"] != summed["reportName"]  # some servers take a name once
     assert [resource["resourceName"] for resource in each["resources"]] == ["bay-1", "bay-2"]
     assert [v["USAGE"] for v in values(each)] == [2.0, 2.0]
     assert [v["USAGE"] for v in values(each, 1)] == [4.0, 4.0]
@@ -397,3 +398,12 @@ def test_a_rehearsal_is_reported_as_one(a_depot: Depot) -> None:
     assert values(report)[0] == {
         "USAGE": 10.0, "SETPOINT": 12.0, "OPERATING_STATE": "IDLE_CURTAILED", "DATA_QUALITY": "OK",
     }  # fmt: skip
+
+
+def test_a_clock_that_is_set_back_stops_nothing(a_depot: Depot) -> None:
+    a_depot.hears(**limit(*asks("USAGE", startInterval=0, numIntervals=1, frequency=1, repeat=-1)))
+    a_depot.at(START + DAY_MS)  # wrong by a day: everything seems to be over
+    a_depot.flows(START, START + 2 * HALF, 20_000)
+    assert a_depot.at(START + 1) == []
+    (first,) = a_depot.at(START + HALF)
+    assert first["resources"][0]["intervals"][0]["id"] == 7

@@ -184,6 +184,7 @@ ONE_SLIP = [
     ("time zone", "America/Los_Angeles", "America/Los_Angels", '"America/Los_Angeles"?'),
     ("meter too slow", "meter_silent_s = 5", "meter_silent_s = 10.5", "seconds from 1 to 10"),
     ("tariff not there", "pge_bev_2_s.json", "pge.json", "there is no such file"),
+    ("other currency", "voltage_v = 230", 'voltage_v = 230\ncurrency = "EUR"', "the tariff is in USD"),
     ("one meter, 2 nodes",  'meter = "main-meter"',          'meter = "meter-a"',           "one node each"),
     ("unknown driver", '"janitza_umg604"', '"janitza_umg640"', 'did you mean "janitza_umg604"?'),
     ("charger as meter", '"janitza_umg604"', '"alfen_eve"', "is a charger, expected a meter"),

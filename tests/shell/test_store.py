@@ -17,11 +17,12 @@ from edge.model.records import (
     EventStep,
     LoadBlock,
     LoadSlot,
+    NodeLoad,
     PortInterval,
     Session,
 )
 from edge.model.site import Window
-from edge.model.units import DAY_MS
+from edge.model.units import DAY_MS, QUARTER_MS
 from edge.shell import store as store_module
 from edge.shell.store import WAIT_MS, Store, open_store
 from edge.shell.storefile import StoreDamaged, StoreTrouble
@@ -276,6 +277,20 @@ def test_numbers_are_not_given_twice_when_old_messages_are_pruned(store, path):
     again.tell(message("b"))
     again.commit()
     assert [row.seq for row in again.outbox_pending("network", 9)] == [2]
+
+
+def test_the_load_comes_back_as_far_as_it_is_asked_for(store, path):
+    quarter = NOW // QUARTER_MS * QUARTER_MS
+    rows = [LoadBlock(quarter - n * QUARTER_MS, 1_000 + n) for n in (3, 2, 1, 0)]
+    for row in rows:
+        store.keep(row)
+    store.keep(ChargeBlock("s1", quarter, "bay-1", 10))
+    store.keep(ChargeBlock("s1", quarter - QUARTER_MS, "bay-1", 20))
+    store.commit(all_of_it=True)
+    again = after_power_loss(path)
+    assert again.restore(0, NOW).kept == [rows[-1], ChargeBlock("s1", quarter, "bay-1", 10)]
+    kept = again.restore(0, NOW, quarter - 2 * QUARTER_MS).kept
+    assert [row for row in kept if isinstance(row, LoadBlock)] == rows[1:]
 
 
 # --- bounds -------------------------------------------------------------------------------------------
@@ -567,3 +582,11 @@ def test_an_interval_that_is_over_takes_its_load_to_the_disk(store):
     store.keep(Compliance("e", "p", "", 0, start, start + 60_000, "SIMPLE", 1, 1, 1, 1, 0))
     store.commit()
     assert len(store.load_slots(0, 2**60)) == 1 and len(store.compliance_of("e")) == 1
+
+
+def test_a_week_of_what_is_not_charging_is_kept_in_place_and_given_back_in_order(path, store):
+    rows = [NodeLoad(5, "main", NOW, 1, 2, 3, 4), NodeLoad(3, "main", NOW + 1, 5, 6, 7, 8)]
+    for row in (NodeLoad(3, "main", NOW - 9, 9, 9, 9, 9), *rows):
+        store.keep(row)
+    store.commit()
+    assert store.restore(0, NOW).kept == rows

@@ -82,6 +82,7 @@ def test_prices_are_exact_to_a_billionth(tmp_path):
         (rate(energyweekdayschedule=[TOO_HIGH] + [DAY] * 11), "schedule[0][23]: expected a period"),
         (rate(energyweekdayschedule=[[-1] * 24] * 12), "energyweekdayschedule[0][0]: expected a period"),
         (rate(energyweekdayschedule=[[True] * 24] * 12), "energyweekdayschedule[0][0]: expected a period"),
+        (rate(energyweekdayschedule=[[1e28] * 24] * 12), "energyweekdayschedule[0][0]: expected a period"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_told_by_file_and_key(tmp_path, document, tells):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
 from edge.model.exclusion import VANDALISM, Exclusion, UptimeStatement
@@ -16,6 +17,7 @@ from edge.report.uptime import PortUptime
 from edge.shell import uptimes
 from edge.shell.clock import Clock
 from edge.shell.store import Store
+from edge.shell.storefile import StoreTrouble
 from edge.shell.storeoutbox import Message
 from tests.fakes import depot_records
 
@@ -197,3 +199,48 @@ def test_reports_of_the_file_alone_know_policy_and_commissioning(tmp_path: Path)
     assert records.commissioned == {"p1": OCTOBER + 10 * DAY}
     (row,) = uptimes.report(store, "2026-10", "UTC", NOVEMBER_2)
     assert row.from_wall_ms == OCTOBER + 10 * DAY
+
+
+def test_a_month_is_stated_when_what_was_seen_in_it_is_on_the_disk(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    november = OCTOBER + 31 * DAY
+    assert uptimes.due(store, "UTC", november + uptimes.SETTLED_MS - 1, []) == ["2026-09"]
+    assert uptimes.due(store, "UTC", november + uptimes.SETTLED_MS, []) == ["2026-10"]
+
+
+def test_a_disk_that_does_not_answer_is_looked_at_again(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    looks: list[int] = []
+
+    loop = asyncio.new_event_loop()
+    enough = asyncio.Event()
+
+    def broken() -> list[Exclusion]:  # in a thread of its own
+        looks.append(1)
+        if len(looks) == 3:
+            loop.call_soon_threadsafe(enough.set)
+        raise StoreTrouble("depot.db: cannot be read: disk I/O error")
+
+    store.exclusions = broken  # type: ignore[method-assign]
+
+    async def look() -> None:
+        task = asyncio.ensure_future(uptimes.tell(store, SENDER, "UTC", Then(), None))
+        await asyncio.wait_for(enough.wait(), 30)
+        assert not task.done()
+        task.cancel()
+
+    before = uptimes.FIRST_S, uptimes.AGAIN_S
+    uptimes.FIRST_S, uptimes.AGAIN_S = 0, 0
+    try:
+        loop.run_until_complete(look())
+    finally:
+        loop.close()
+        uptimes.FIRST_S, uptimes.AGAIN_S = before
+
+
+def test_a_policy_of_another_release_is_told(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    store.remember("port_policy", '{"name": "later", "weather": 1}')
+    store.commit()
+    with pytest.raises(ValueError, match=r"depot.db: the port policy of another release: .*weather"):
+        uptimes.records_of(store, "2026-10", "UTC")

@@ -210,6 +210,26 @@ def test_a_server_that_fails_changes_nothing_and_is_asked_again(
         run(story(server))
 
 
+def test_an_answer_that_nobody_thought_of_does_not_end_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*words: Any) -> Any:
+        raise KeyError("x")
+
+    async def story(server: FakeVtn) -> None:
+        server.put("events", event(40))
+        real = module.read_listing
+        monkeypatch.setattr(module, "read_listing", broken)
+        async with depot(tmp_path, vtn=polled(server)) as found:
+            await until(lambda: bool(found.links))
+            assert found.links == [(False, "our mistake: KeyError('x')")]
+            monkeypatch.setattr(module, "read_listing", real)
+            await until(lambda: found.limit_w == 40_000)
+
+    with vtn() as server:
+        run(story(server))
+
+
 def test_half_a_listing_deletes_nothing(tmp_path: Path) -> None:
     """An event that is missing from a list is only gone when the server says so of itself."""
 
@@ -263,6 +283,7 @@ def test_a_report_goes_to_the_server_and_a_refusal_says_why(tmp_path: Path) -> N
             with pytest.raises(NotDelivered, match="400: Bad Request: no event e-9") as refused:
                 await found.line.publish(REPORTS, json.dumps(strange).encode(), key="k-2")
             assert refused.value.refused
+            assert [each for each in found.audit if "report k-2: " in each and "no event e-9" in each]
             server.faults = lambda method, path: 503
             with pytest.raises(NotDelivered) as passing:
                 await found.line.publish(REPORTS, json.dumps(REPORT).encode(), key="k-3")

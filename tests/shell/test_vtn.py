@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -271,6 +272,14 @@ def test_tls_checks_who_is_there(tmp_path: Path) -> None:
         for wrong in ({}, {"ca_file": str(tmp_path / "other.pem")}):
             with pytest.raises(Unreachable, match="certificate: "):
                 client(server, **wrong).programs()
+
+
+@pytest.mark.parametrize("name", ["", "ca.pem"])
+def test_tls_is_1_2_at_least_and_checks_names(tmp_path: Path, name: str) -> None:
+    certificates(tmp_path)
+    context = rest.tls_context("utility.vtn", str(tmp_path / name) if name else "")
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.check_hostname and context.verify_mode == ssl.CERT_REQUIRED
 
 
 def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:
