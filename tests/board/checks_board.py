@@ -310,7 +310,7 @@ class Served:
         self.world = quick((39, 1000))
         bring_up(self.world)
         self.world.remembers = False
-        for _ in range(2):  # both copies are there: this flash is memory, and a self-test would write the second
+        for _ in range(2):  # this flash is memory: both copies are there from the start
             self.world.board.save_life()
         self._frame = bytearray(b"\xc8\x10\x00\x00\x00\x02\x04\x00\x00\x00\x0f\x00\x00")
         self._ask = bytearray(b"\xc8\x04\x00\x00\x00\x14\x00\x00")
