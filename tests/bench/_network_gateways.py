@@ -62,6 +62,7 @@ class Line:
             CallbackAPIVersion.VERSION2, client_id, clean_session=True, protocol=paho.MQTTv311
         )
         client.max_inflight_messages_set(0)
+        client.suppress_exceptions = True
         client.on_socket_open = lambda c, u, sock: self._loop.add_reader(sock, c.loop_read)
         client.on_socket_close = lambda c, u, sock: self._closed(sock)
         client.on_socket_register_write = lambda c, u, sock: self._loop.add_writer(sock, c.loop_write)
@@ -107,7 +108,13 @@ class Line:
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False, key: str = "") -> None:
         if not self.connected:
             raise NotDelivered("not connected")
-        info = self.client.publish(topic, payload, qos=1, retain=retain)
+        try:
+            info = self.client.publish(topic, payload, qos=1, retain=retain)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # the socket closed under paho; the event loop will not have it
+            raise NotDelivered(str(error)) from None
         if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):
             raise NotDelivered(paho.error_string(info.rc))
         future = self._waiting[info.mid] = self._loop.create_future()
@@ -227,6 +234,9 @@ class Fleet:
         """Wait until so few messages wait, or the time is over; return how long it took."""
         begun = time.monotonic()
         while self.waiting > down_to:
+            for task in self._tasks:
+                if task.done():
+                    task.result()  # a gateway that has died by itself ends the run
             if time.monotonic() - begun > within_s:
                 break
             await asyncio.sleep(0.02)

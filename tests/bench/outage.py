@@ -167,7 +167,7 @@ async def life():
             gateway.store.commit()
             gateway.box.wake()
             print(n, flush=True)
-            await asyncio.sleep(random.uniform(0, 0.05))
+            await asyncio.sleep(random.uniform(0.02, 0.15))
         gateway.store.commit()
         gateway.box.wake()
         while gateway.waiting:
@@ -200,7 +200,7 @@ async def _cuts(count: int, seed: int) -> dict[str, Any]:
         image, mounted = folder / "disk.img", folder / "disk"
         mounted.mkdir()
         with image.open("wb") as file:
-            file.truncate(32 << 20)
+            file.truncate(64 << 20)  # two hundred lives fill 32 MB
         _run("mkfs.ext4", "-q", "-F", image)
         try:
             with _mounted(image, mounted):
@@ -261,6 +261,8 @@ def _until_cut(life: "subprocess.Popen[bytes]", image: Path, copy: Path, after_s
     """Cut the power some time after the first record; return what was said to be recorded by then."""
     assert life.stdout is not None
     first = life.stdout.readline()
+    if not first:
+        raise RuntimeError("a life ended before it had recorded anything")
     os.set_blocking(life.stdout.fileno(), False)
     time.sleep(after_s)
     life.send_signal(signal.SIGSTOP)
