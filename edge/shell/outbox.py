@@ -171,8 +171,9 @@ class Outbox:
                 wait_s = min(2 * wait_s, BACK_OFF_S[1])
 
     async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), seconds)
+        with contextlib.suppress(TimeoutError):  # wait_for loses a cancellation now and then (Python 3.11)
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
 
     async def _drain(self) -> bool:
         """Send one batch and see it acknowledged.  Returns whether there was anything to send.

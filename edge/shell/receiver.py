@@ -75,7 +75,8 @@ class Receiver:
         """Work for ever.  Cancel it to stop; what was not yet taken is sent again by its gateway."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._awake.wait()
             self._awake.clear()
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]

@@ -49,6 +49,7 @@ def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem
     problems += _tariff(rows, folder)
     problems += _port_policy(rows, folder)
     notes += _files(rows, folder)
+    notes += _phasors(rows)
 
 
 def _one_of_each(rows: Rows) -> Iterator[Problem]:
@@ -285,6 +286,14 @@ def _files(rows: Rows, folder: Path) -> Iterator[Problem]:
                     yield problem(row, key, f"there is no file {path} on this machine", name)
                 elif key in SECRETS and path.stat().st_mode & 0o077:
                     yield problem(row, key, f"others can read {path}: chmod 600", name)
+
+
+def _phasors(rows: Rows) -> Iterator[Problem]:
+    """Notes: the balancer adds phasors exactly, but a meter does not tell the angle of what else flows."""
+    for row in rows["node"]:
+        if row.values.get("delta") == "phasor":
+            says = "the daemon adds magnitudes all the same (safe): other load has no known angle"
+            yield problem(row, "delta", says, "phasor")
 
 
 # --- drivers ----------------------------------------------------------------------------------------

@@ -104,7 +104,11 @@ TABLES: dict[str, Table] = {
                     to="other_max_ma",
                 ),
                 Key("meter", NAME, "the id of the [[meter]] that measures it"),
-                Key("delta", choice("arithmetic", "phasor"), "how currents add; arithmetic if not given"),
+                Key(
+                    "delta",
+                    choice("arithmetic", "phasor"),
+                    "how line-to-line currents add when judged afterwards; the daemon always adds magnitudes",
+                ),
             ),
             many=True,
             required=True,

@@ -27,7 +27,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(work, 40))
 
 
-async def until(what: Callable[[], Any], within_s: float = 10.0) -> None:
+async def until(what: Callable[[], Any], within_s: float = 30.0) -> None:
     deadline = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"

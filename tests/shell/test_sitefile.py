@@ -426,6 +426,11 @@ def test_a_secret_that_others_can_read_is_noted(tmp_path):
     assert broken(tmp_path).notes == []
 
 
+def test_a_phasor_node_is_noted_for_what_it_does_not_do(tmp_path):
+    notes = broken(tmp_path, ("limit_kw = 43", 'limit_kw = 43\ndelta = "phasor"')).notes
+    assert any("delta" in str(n) and "the daemon adds magnitudes all the same" in str(n) for n in notes)
+
+
 def test_a_site_needs_no_broker_and_no_window(tmp_path):
     path = tmp_path / "site.toml"
     text = GOOD.read_text().replace("../vectors", str(GOOD.parent.parent / "vectors"))
