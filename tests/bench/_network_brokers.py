@@ -24,6 +24,7 @@ MOSQUITTO_CONF = """user root
 listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
+max_inflight_messages 500
 max_connections -1
 persistence true
 persistence_location {folder}/
