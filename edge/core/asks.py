@@ -140,7 +140,7 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     laxity_ms = left_ms - needs_ms
     promise = "yes" if laxity_ms >= 0 else "at risk"
     wait_until = None
-    if laxity_ms > 0 and not vehicle.urged:
+    if not vehicle.urged:  # without time to wait, no stretch is left out
         wait_until = cheaper_from(prices, wall_ms, stay.ready_by_wall_ms, needs_ms)
     if wait_until is not None:
         because = f"waits for a lower price at {clock(wait_until, timezone)}, ready by {by}"
