@@ -10,6 +10,19 @@ LIMITS, GUARD, TURNS = "edge/core/limits.py", "edge/core/guard.py", "edge/core/t
 ASKS, FALLBACK, MEMBER = "edge/core/asks.py", "edge/core/fallback.py", "edge/shell/member.py"
 BUS, DAEMON, LINKS = "edge/shell/bus.py", "edge/shell/daemon.py", "edge/shell/links.py"
 DEVICE, WRITING = "drivers/device.py", "drivers/writing.py"
+WINDOWS, PLANNER, PROMISES = "edge/core/windows.py", "edge/core/planner.py", "edge/core/promises.py"
+EFFECTS, EVENTS, DEMAND = (
+    "edge/core/demand_effects.py",
+    "edge/core/demand_response.py",
+    "edge/core/demand_state.py",
+)
+OBEYING, QUOTA, GRID_LIMITS = "edge/core/obeying.py", "edge/core/quota.py", "edge/core/gridlimits.py"
+ENWG14A, G100, BOARDS = "edge/core/enwg14a.py", "edge/core/g100.py", "edge/core/boards.py"
+OUTBOX_ROWS, SITE_CHECK, UTILITY = (
+    "edge/shell/storeoutbox.py",
+    "edge/shell/sitecheck.py",
+    "edge/shell/utility.py",
+)
 
 Mutant = tuple[str, str, str, str]
 
@@ -80,9 +93,9 @@ LOAD: list[Mutant] = [
 # Limits and their reasons.
 LIMIT: list[Mutant] = [
     ("I10", LIMITS, "if cap.limit_ma is not None and cap.limit_ma - other.now_ma[p] < now[p]:", "if cap.limit_ma is not None:"),
-    ("I10", LIMITS, "if now_share[p] < now[p]:", "if True:"),
+    ("I10", LIMITS, "if max(now_share[p], cap.floor_ma[p]) < now[p]:", "if True:"),
     ("I10", LIMITS, "high[p] = min(high[p], cap.limit_ma - other.high_ma[p])", "high[p] = cap.limit_ma - other.high_ma[p]"),
-    ("I10", LIMITS, "high[p] = min(high[p], high_share[p])", "high[p] = high_share[p]"),
+    ("I10", LIMITS, "high[p] = min(high[p], max(high_share[p], cap.floor_ma[p]))", "high[p] = high_share[p]"),
     ("I1", LIMITS, "cap.limit_w - other.now_w", "cap.limit_w"),
     ("I1", LIMITS, "cap.limit_w - other.high_w", "cap.limit_w - other.now_w"),
     ("I8", LIMITS, "voltage_mv = highest_voltage_mv(site)", "voltage_mv = site.voltage_v * 1000"),
@@ -130,20 +143,20 @@ DECIDE: list[Mutant] = [
     ("I12", TURNS, "max_ma = 0 if ask.id in ranks.held_off else ask.max_ma", "max_ma = ask.max_ma"),
     ("I2", ASKS, "if vehicle.max_ma < IEC_61851_MIN_MA:", "if False:"),
     ("I2", ASKS, "if vehicle.state not in CAN_CHARGE:", "if False:"),
-    ("I12", ASKS, "wait_until = cheaper_from(", "wait_until = 1 and cheaper_from(prices[1:], wall_ms, stay.ready_by_wall_ms + 86_400_000, 0 * needs_ms) or cheaper_from("),
+    ("I12", ASKS, "stay.ready_by_wall_ms, needs_ms)", "stay.ready_by_wall_ms, needs_ms // 2)"),
     ("I12", ASKS, "RESERVE = (11, 10)", "RESERVE = (10, 10)"),
-    ("I12", ASKS, "if laxity_ms > 0 else None", "if True else None"),
+    ("I12", ASKS, "    if not vehicle.urged:  # without", "    if True:  # without"),
     ("I12", ASKS, "\"yes\" if laxity_ms >= 0 else \"at risk\"", "\"yes\""),
-    ("I12", ASKS, "max(0, stay.window.need_wh - vehicle.session_wh)", "max(0, stay.window.need_wh - 2 * vehicle.session_wh)"),
+    ("I12", WINDOWS, "max(0, window.need_wh - session_wh)", "max(0, window.need_wh - 2 * session_wh)"),
     ("I2", CONTROLLER, "return min(charger.max_ma, device) if", "return device if"),
     ("I2", CONTROLLER, "return min(charger.max_ma, device) if isinstance(device, int) and device > 0 else charger.max_ma", "return charger.max_ma"),
     ("I10", CONTROLLER, "if said.until_wall_ms is None or tick.wall_ms < said.until_wall_ms:", "if said.until_wall_ms is None:"),
     ("I10", CONTROLLER, "        if said.limit_ma < 0:", "        if False:"),
     ("I10", CONTROLLER, "        self._operator[said.node] = said", "        pass"),
-    ("I10", CONTROLLER, "caps = self._calendar.caps(tick)", "caps: list[Cap] = []"),
+    ("I10", CONTROLLER, "caps = [*self._grid.caps(tick), *self._boards.caps(tick.at_ms)]", "caps: list[Cap] = []"),
     ("I1", CONTROLLER, "hold_raise=changed is not None and now_ms - changed < policy.raise_hold_ms", "hold_raise=False"),
-    ("I1", CONTROLLER, "may_ma=known.worst_ma(now_ms, policy, self._state.valid_for_ms(charger))", "may_ma=known.told_ma or 0"),
-    ("I1", CONTROLLER, "silent=known.silent(now_ms, policy.charger_silent_ms)", "silent=False"),
+    ("I1", CONTROLLER, "may_ma = known.worst_ma(now_ms, policy, self._state.valid_for_ms(charger))", "may_ma = known.told_ma or 0"),
+    ("I1", CONTROLLER, "            silent = known.silent(now_ms, policy.charger_silent_ms)", "            silent = False"),
     ("I4", CONTROLLER, "self.site.policy.setpoint_ms,\n", "10 * self.site.policy.setpoint_ms,\n"),
     ("I1", CONTROLLER, "            self._state.chargers[setpoint.charger].tell(setpoint.current_ma, now_ms)\n", ""),
     ("I1", CONTROLLER, "for setpoint in verdict.setpoints:\n            self", "for setpoint in reversed(verdict.setpoints):\n            self"),
@@ -171,7 +184,7 @@ WIRE: list[Mutant] = [
     ("I4", MEMBER, "FED_BY_READING = (\"any_request\", \"station_poll\", \"none\")", "FED_BY_READING = (\"any_request\", \"station_poll\")"),
     ("I4", MEMBER, "UNTOLD_MS = 10_000", "UNTOLD_MS = 10_000_000"),
     ("I5", MEMBER, "return self.written_ma is None or goal_ma < self.written_ma", "return self.written_ma is not None and goal_ma < self.written_ma"),
-    ("I1", MEMBER, "        self.values = {}\n        self.written_ma = None\n", "        self.values = {}\n"),
+    ("I1", MEMBER, "        self.written_ma = self.beaten = None\n        self._found_at_ms", "        self._found_at_ms"),
     ("I4", MEMBER, "        self.arm(now_ms)\n        self.plan()", "        self.plan()"),
     ("I4", MEMBER, "        if self.arming:\n            return [Task", "        if self.arming and self.told is None:\n            return [Task"),
     ("I1", MEMBER, "was not answered.\"\"\"\n        self.written_ma = None", "was not answered.\"\"\""),
@@ -218,7 +231,7 @@ WIRE: list[Mutant] = [
     ("I8", WRITING, "return int(max(below))", "return int(min(high for _, high in setting.accepts))"),
     ("I8", WRITING, "phases = used or min(control.unseen_phases, phases)", "phases = 3"),
     ("I9", WRITING, "return holds is True or (holds is None and setting.memory == \"volatile\")", "return holds is not False"),
-    ("I4", DAEMON, "until_ms = self.clock.now_ms() + command.valid_for_ms", "until_ms = self.clock.now_ms() + 100 * command.valid_for_ms"),
+    ("I4", DAEMON, "until_ms = self.clock.now_ms() + command.valid_for_ms\n                self._master_of[command.charger]", "until_ms = self.clock.now_ms() + 100 * command.valid_for_ms\n                self._master_of[command.charger]"),
     ("I4", DAEMON, "            if isinstance(event, Tick):\n                raise\n", ""),
     ("I11", DAEMON, "                self.links.untaken(taken)\n", ""),
     ("I11", DAEMON, "            taken = self.links.taken()\n            try", "            taken = self.links.taken()\n            for done in taken:\n                done()\n            try"),
@@ -226,16 +239,77 @@ WIRE: list[Mutant] = [
     ("I11", DAEMON, "self.store.keep(command.row, self.links.message(command))", "self.store.keep(command.row, None)"),
     ("I11", DAEMON, "self.store.event_set(command.event)", "pass"),
     ("I11", DAEMON, "self.say(self.store.restore(now_ms, wall_ms, load_from_ms))", "pass"),
-    ("I11", LINKS, "        self._taken.append(incoming.done)", "        incoming.done()"),
-    ("I11", LINKS, "self._taken = taken + self._taken", "self._taken = taken"),
+    ("I11", UTILITY, "        self.taken.append(incoming.done)", "        incoming.done()"),
+    ("I11", LINKS, "self.utility[0].taken[:0] = taken", "pass"),
     ("I11", LINKS, "confirmed=bool(network.ack_topic)", "confirmed=False"),
-    ("I10", LINKS, "            self._refused(f\"utility {incoming.topic}\", str(error))", "            pass"),
+    ("I10", UTILITY, "            self._refused(f\"utility {incoming.topic}\", str(error))", "            pass"),
+]  # fmt: skip
+
+# The utility's signals, the grid operator's limits, the boards, the plan.
+OTHERS: list[Mutant] = [
+    ("I10", DEMAND, "return [known for known in state.known.values() if out_of(state, known.event) is None]", "return []"),
+    ("I10", EVENTS, "if known and known.event.program_id in state.plan.response.binding and not event.back_in:", "if False:"),
+    ("I5", EFFECTS, "        found += _coming(clock_set(state, tick), tick)", "        pass"),
+    ("I5", EFFECTS, "until = tick.wall_ms + ramp_ms + SETTLED_MS", "until = tick.wall_ms + ramp_ms"),
+    ("I5", EFFECTS, "left_ms = max(0, begin - SETTLED_MS - tick.wall_ms)", "left_ms = max(0, begin - tick.wall_ms)"),
+    ("I10", EFFECTS, "ceiling = max(recovery.from_w, min([full, *ceilings]))", "ceiling = full"),
+    ("I10", EFFECTS, "if fallback_w is None or not line_lost(state, tick.at_ms):", "if True:"),
+    ("I10", EFFECTS, "at_ms - state.line_lost_at_ms >= LINE_LOST_MS", "True"),
+    ("I3", OBEYING, "        worst_ma = known.worst_ma(now_ms, site.policy, state.valid_for_ms(charger))\n        return worst_ma * per_a // 1000", "        return 0"),
+    ("I12", OBEYING, "(0, 0, 0) if hold.capacity else floors.node_ma", "(0, 0, 0) if True else floors.node_ma"),
+    ("I10", OBEYING, "(0, 0, 0) if hold.capacity else floors.node_ma", "(0, 0, 0) if False else floors.node_ma"),
+    ("I10", OBEYING, "found.append(Cap(node, because, limit_w=hold.limit, floor_ma=floor_ma))", "pass"),
+    ("I10", OBEYING, "charging_w=hold.limit, floor_ma", "limit_w=hold.limit, floor_ma"),
+    ("I10", QUOTA, "most_ma < by_id[name].max_ma", "False"),
+    ("I2", QUOTA, "    if most_ma < ask.min_ma:\n        return replace(ask, max_ma=0)\n", ""),
+    ("I8", QUOTA, "max_ma=most_ma - (most_ma - ask.min_ma) % ask.step_ma", "max_ma=most_ma"),
+    ("I10", QUOTA, "left -= sum(most[ask.id] * len(ask.phases) for ask in asks)", "pass"),
+    ("I10", QUOTA, "left -= more * len(ask.phases)", "left -= more"),
+    ("I3", GRID_LIMITS, "if at_ms is None or now_ms - at_ms > CONTACT_SILENT_MS:", "if at_ms is None:"),
+    ("I3", GRID_LIMITS, "if at_ms is None or now_ms - at_ms > CONTACT_SILENT_MS:", "if at_ms is not None and now_ms - at_ms > CONTACT_SILENT_MS:"),
+    ("I10", GRID_LIMITS, "return \"active\" if closed == (limit.active == \"closed\") else \"inactive\"", "return \"active\" if closed else \"inactive\""),
+    ("I11", GRID_LIMITS, "                self._counts[row.id] = self._kept[row.id] = count", "                pass"),
+    ("I10", GRID_LIMITS, "charging_w = 0 if state == \"lockout\" else None", "charging_w = None"),
+    ("I3", ENWG14A, "now_ms - box.beat_ms > BEAT_MS", "False"),
+    ("I10", ENWG14A, "now_ms - box.since_ms >= FAILSAFE_MS", "True"),
+    ("I10", ENWG14A, "now_ms >= box.ends_ms", "False"),
+    ("I8", ENWG14A, "(devices - 1) * GZF", "devices * GZF"),
+    ("I10", G100, "now - since >= LOCKS_AFTER_MS or", ""),
+    ("I10", G100, "lately >= IN_WINDOW or", ""),
+    ("I10", G100, "ended = premises == \"commercial\" and", "ended ="),
+    ("I4", BOARDS, "            if why:\n                found[charger] = Stop(0, why)", "            if why:\n                pass"),
+    ("I3", BOARDS, "            if self._silent(board, now_ms):\n                worst", "            if False:\n                worst"),
+    ("I3", BOARDS, "values.get(\"limit_input\") != 0", "values.get(\"limit_input\") == 1"),
+    ("I4", BOARDS, "if known.values.get(\"tripped\") != 0:", "if False:"),
+    ("I4", BOARDS, "if time_ms > board.timeout_ms:", "if False:"),
+    ("I4", BOARDS, "if safe & relay.bit:", "if False:"),
+    ("I4", BOARDS, "if faults & relay.bit * WELDED:", "if False:"),
+    ("I4", BOARDS, "if failed is None or failed & relay.bit:", "if False:"),
+    ("I1", BOARDS, "if since_ms is None or welded or", "if since_ms is None or"),
+    ("I1", BOARDS, "or now_ms - since_ms < OPEN_FOR_MS", ""),
+    ("I1", BOARDS, "                    if not self._fits(free, others, lost):\n                        continue\n", ""),
+    ("I4", BOARDS, "BEAT_FOR_MS = 3_000", "BEAT_FOR_MS = 300_000"),
+    ("I1", CONTROLLER, "known.may_ma = charger.max_ma  # when its relay", "pass  # when its relay"),
+    ("I4", DAEMON, "until_ms = self.clock.now_ms() + command.valid_for_ms\n                self._master_of[command.board]", "until_ms = self.clock.now_ms() + 100 * command.valid_for_ms\n                self._master_of[command.board]"),
+    ("I4", MEMBER, "if relays is None or now_ms >= relays.expires_at_ms:", "if relays is None:"),
+    ("I4", SITE_CHECK, "falls[name] = min(falls[name], relay.falls_to_ma)", "falls[name] = 0"),
+    ("I4", SITE_CHECK, "charger.fallback_ma if _supervises(charger) else charger.max_ma", "charger.fallback_ma"),
+    ("I12", PLANNER, "return now_ms - self._came_ms > LATE_MS", "return False"),
+    ("I12", PLANNER, "if row.ready_by_wall_ms != stay.ready_by_wall_ms:", "if False:"),
+    ("I12", ASKS, "    elif laxity_ms < 0:\n        because += \", no time to lose\"\n", ""),
+    ("I12", ASKS, "    elif behind:\n        because += \", behind its plan\"\n", ""),
+    ("I12", ASKS, "return replace(want, max_ma=vehicle.max_ma, because=why)", "return want"),
+    ("I12", ASKS, "hurried = want.laxity_ms is not None and want.laxity_ms <= left_ms", "hurried = False"),
+    ("I12", PROMISES, "if most_wh < left_wh:", "if False:"),
+    ("I12", PROMISES, "if step is not None and step.unmet_wh > 0:", "if False:"),
+    ("I12", PROMISES, "if want.promise != \"yes\":", "if False:"),
+    ("I11", OUTBOX_ROWS, "\"done_wall_ms IS NULL AND telemetry\"", "\"done_wall_ms IS NULL\""),
 ]  # fmt: skip
 
 # Breaks that change nothing, and why; they are not run.
 EQUIVALENT = {
     "told_ma is not None and target_ma > 0 else target_ma": "no setpoint is within half an amp of 0",
-    "        self.values = {}\n        self.written_ma = None\n": "forget() has done it before",
+    "        self.written_ma = self.beaten = None\n        self._found_at_ms": "forget() has done it before",
     "        self.arming = []\n        self.written_ma = None": "found() does it before anything is written",
     "        if self.arming:\n            return [Task": "Master._do arms first, whatever the task is called",
     "if member.told is not None and member.told.current_ma == goal_ma:": "the core passes over what it has not told",
@@ -244,4 +318,4 @@ EQUIVALENT = {
     "            self._recent[node.id].samples.clear()\n": "what is older than 5 s is dropped by its age",
 }
 
-ALL = [*KNOWN, *LOAD, *LIMIT, *DECIDE, *WIRE]
+ALL = [*KNOWN, *LOAD, *LIMIT, *DECIDE, *WIRE, *OTHERS]

@@ -33,19 +33,37 @@ STORIES = ["tests/story/test_controller.py", "tests/story/test_broken_devices.py
            "tests/story/test_replay.py"]  # fmt: skip
 DRIVERS = ["tests/drivers/test_needs_writing.py", "tests/drivers/test_values.py",
            "tests/drivers/test_first_families.py"]  # fmt: skip
-SHELL = ["tests/shell/test_member.py", "tests/shell/test_bus.py"]
+SHELL = ["tests/shell/test_member.py", "tests/shell/test_bus.py", "tests/shell/test_bus_board.py"]
 DAEMON = ["tests/shell/test_openadr.py", "tests/shell/test_outbox.py", "tests/test_end_to_end.py"]
+SIGNALS = ["tests/core/test_signals.py", "tests/core/test_demand_response.py", "tests/core/test_quota.py",
+           "tests/story/test_signals_told.py", "tests/story/test_controller.py"]  # fmt: skip
+GRID = ["tests/core/test_gridlimits.py"]
+PLANNED = ["tests/core/test_promises.py", "tests/core/test_asks.py", "tests/story/test_planned_night.py"]
 FIRST = {
     "edge/core/state.py": ["tests/core/test_state.py", "tests/core/test_grid.py", *STORIES],
     "edge/core/grid.py": ["tests/core/test_grid.py", *STORIES],
     "edge/core/limits.py": ["tests/core/test_limits.py", *STORIES],
     "edge/core/guard.py": ["tests/core/test_guard.py", *STORIES],
-    "edge/core/asks.py": ["tests/core/test_asks.py", *STORIES],
+    "edge/core/asks.py": [*PLANNED, *STORIES],
     "edge/core/fallback.py": ["tests/core/test_fallback.py", "tests/shell/test_sitefile.py"],
+    "edge/core/demand": SIGNALS,
+    "edge/core/obeying.py": SIGNALS,
+    "edge/core/quota.py": SIGNALS,
+    "edge/core/gridlimits.py": GRID,
+    "edge/core/enwg14a.py": GRID,
+    "edge/core/g100.py": GRID,
+    "edge/core/boards.py": ["tests/story/test_boards.py"],
+    "edge/core/promises.py": PLANNED,
+    "edge/core/planner.py": PLANNED,
+    "edge/core/windows.py": ["tests/core/test_windows.py", *STORIES],
+    "edge/core/controller.py": [*STORIES, "tests/story/test_boards.py"],
     "edge/core": STORIES,
+    "edge/shell/sitecheck.py": ["tests/shell/test_sitefile.py"],
+    "edge/shell/storeoutbox.py": ["tests/shell/test_store_outbox.py"],
+    "edge/shell/utility.py": ["tests/shell/test_utility_line.py", "tests/test_end_to_end.py"],
     "edge/shell/member.py": SHELL,
     "edge/shell/bus.py": SHELL,
-    "edge/shell": DAEMON,
+    "edge/shell": [*DAEMON, "tests/sim/test_board_depot.py"],
     "drivers": [*DRIVERS, "tests/shell/test_member.py", "tests/contracts", "tests/shell/test_bus.py"],
 }
 WIDE = ["tests/core", "tests/sim/test_closed_loop.py", "tests/drivers", "tests/shell/test_store.py"]

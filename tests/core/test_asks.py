@@ -1,8 +1,11 @@
 """What a vehicle asks for, from windows and prices; expectations worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from edge.core.asks import Vehicle, cheaper_from, want
+from edge.core.dayplan import Step
 from edge.core.windows import Stay
 from edge.model.records import PriceNow
 from edge.model.site import Window
@@ -101,3 +104,40 @@ def test_below_six_amps_there_is_no_charging(max_ma: int, asked: int) -> None:
 def test_what_it_has_got_already_is_taken_off_once() -> None:
     assert ask(vehicle(had_wh=5_000, due_h=1)) == (32_000, "needs 15.0 kWh by 01:53")
     assert want(vehicle(had_wh=5_000, due_h=1), EVENING, T0, "UTC", "now").need_wh == 15_000
+
+
+def planned(current_ma: int = 0, left_wh: int = 20_000, due_h: float = 12, unmet_wh: int = 0) -> Vehicle:
+    """20 kWh to go, on 22.08 kW: 54 min at its own maximum.  left_wh: what the plan still has for it."""
+    step = Step(current_ma, T0 + H, left_wh, ahead=False, unmet_wh=unmet_wh)
+    return replace(vehicle(due_h=due_h), takes_w=22_080, step=step)
+
+
+def test_it_follows_the_plan_while_that_is_enough() -> None:
+    assert ask(planned()) == (0, "planned from 01:53, ready by 12:53")
+    assert ask(planned(10_000)) == (10_000, "needs 20.0 kWh by 12:53")
+
+
+def test_it_takes_all_when_no_time_is_left_whatever_the_plan_says() -> None:
+    """I12: 54 min of charging and 15 min to spare: from 70 min before the departure on, and not before."""
+    assert ask(planned(due_h=1.16)) == (0, "planned from 01:53, ready by 02:02")
+    assert ask(planned(due_h=1.15)) == (32_000, "needs 20.0 kWh by 02:02, no time to lose")
+
+
+def test_it_takes_all_when_it_has_fallen_behind_the_plan() -> None:
+    """I12: more than 0.2 kWh of what it needs are not in the plan any more."""
+    assert ask(planned(10_000, left_wh=19_800))[0] == 10_000
+    assert ask(planned(10_000, left_wh=19_799)) == (32_000, "needs 20.0 kWh by 12:53, behind its plan")
+    assert want(planned(left_wh=19_799), EVENING, T0, "UTC", "now").promise == "at risk"
+
+
+def test_what_the_plan_cannot_give_it_is_no_reason_to_wait() -> None:
+    found = ask(planned(left_wh=15_000, unmet_wh=5_000))
+    assert found == (32_000, "needs 20.0 kWh by 12:53, 5.0 kWh more than the limits leave it")
+
+
+def test_a_random_delay_is_not_waited_for_at_the_price_of_the_departure() -> None:
+    """I12: 20 kWh and a tenth at 11 kW are two hours; with 2 h 10 min left ten minutes can be waited."""
+    waits = replace(vehicle(due_h=2 + 1 / 6), starts_after=T0 + 9 * 60_000)
+    assert ask(waits) == (0, "starts at 01:02, after a random delay")
+    hurried = replace(waits, starts_after=T0 + 10 * 60_000)
+    assert ask(hurried)[0] == 32_000

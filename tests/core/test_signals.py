@@ -418,8 +418,8 @@ def test_the_load_goes_down_before_a_limit_begins_and_holds_from_its_first_secon
     utility.says(limited(9))
     second = 1 / 60
     # 69 kW down to 9 kW within a minute that ends 13.2 s before the start
-    assert [ramp(utility, (-s - 13.2) * second) for s in (61, 60, 30, 1, 0)] == [
-        None, None, 39_000, 10_000, 9_000,
+    assert [ramp(utility, (-s - 13.2) * second) for s in (61, 60, 54, 30, 1, 0)] == [
+        None, None, 63_000, 39_000, 10_000, 9_000,
     ]  # fmt: skip
     assert [ramp(utility, m) for m in (-5 * second, 0, 30)] == [9_000] * 3
 

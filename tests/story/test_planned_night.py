@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from edge.model.dayplan import DayPlan, Row, Stretch
-from edge.model.flow import Audit, Planned, UtilitySaid, WindowSet
+from edge.model.flow import Audit, Planned, UtilitySaid, WindowRemoved, WindowSet
 from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Payload
 from edge.model.site import Window
 from tests.story.night import MINUTE_MS, Bay, Night, two_prices
@@ -164,6 +164,19 @@ def test_an_older_plan_never_takes_the_place_of_a_newer_one() -> None:
     night.planner = "silent"
     night.minutes(1)
     assert night.now("bay-1").asked_ma == 7_000
+
+
+def test_a_plan_for_another_departure_is_not_followed() -> None:
+    """I12: what was planned for 06:00 says nothing of 20:00; until a new one comes the simple rule holds."""
+    night = Night(depot(1, windows=(window("a", "bay-1", 6, 30),), other_max_ma=0), two_prices(21, 5))
+    night.minutes(3)
+    assert night.now("bay-1").asked_because.startswith("planned from 21:")
+    night.planner = "silent"
+    night.say(WindowRemoved(0, "a"))
+    night.say(WindowSet(0, window("b", "bay-1", 20, 30)))
+    night.minutes(1)
+    assert night.now("bay-1").asked_ma == 32_000
+    assert night.now("bay-1").asked_because.startswith("needs 30.0 kWh by 20:00")
 
 
 def test_a_change_is_planned_at_once_and_quiet_time_only_every_five_minutes() -> None:
