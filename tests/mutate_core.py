@@ -52,7 +52,7 @@ FIRST = {
     "edge/core/gridlimits.py": GRID,
     "edge/core/enwg14a.py": GRID,
     "edge/core/g100.py": GRID,
-    "edge/core/boards.py": ["tests/story/test_boards.py"],
+    "edge/core/boards.py": ["tests/core/test_boards_by_hand.py", "tests/story/test_boards.py"],
     "edge/core/promises.py": PLANNED,
     "edge/core/planner.py": PLANNED,
     "edge/core/windows.py": ["tests/core/test_windows.py", *STORIES],
