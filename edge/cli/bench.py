@@ -4,6 +4,7 @@ The benchmarks themselves are heavy and need test dependencies; they stay in the
 tests/bench/NAME.py, each offering
     figures(quick: bool) -> dict     what was measured, fit for JSON
     words(figures: dict) -> str      the same as a table for people
+One with PARTS (their names) is made of several, and takes which one of them: figures(quick, only).
 """
 
 import argparse
@@ -27,6 +28,7 @@ examples:
   depot bench balance
   depot bench balance --json >balance.json
   depot bench plan --quick
+  depot bench day --only fleets
 
 The figures are of this machine at this moment; peers are measured in the same run.
 """
@@ -38,15 +40,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(_names()) or 'none here'}")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     parser.add_argument("--quick", action="store_true", help="fewer sizes and repeats")
+    parser.add_argument("--only", metavar="PART", help="one part of a benchmark that has several")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one benchmark and print its figures.
 
-    Raises CallError when there is no such benchmark, or no source checkout.
+    Raises CallError when there is no such benchmark or part, or no source checkout.
     """
     bench = _load(args.name)
-    figures = bench.figures(args.quick)
+    parts = sorted(getattr(bench, "PARTS", ()))
+    if args.only is not None and args.only not in parts:
+        raise CallError(
+            f"bench {args.name}: --only {args.only!r}: expected {' or '.join(parts) or 'no --only'}"
+        )
+    figures = bench.figures(args.quick, args.only) if parts else bench.figures(args.quick)
     if args.json:
         print(json.dumps({"bench": args.name, "machine": machine(), "versions": versions(), **figures}))
     else:
