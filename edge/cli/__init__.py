@@ -8,7 +8,9 @@ import argparse
 import importlib
 import os
 import sys
+from collections.abc import Container
 
+from edge.cli.helptext import Help
 from edge.shell.release import release
 
 # command -> what `depot --help` says of it.  The module is edge/cli/<command>.py and offers
@@ -24,6 +26,7 @@ COMMANDS = {
     "write": "write one setting of a device on the bench, inside its allow-list",
     "trace": "watch the frames of a device, in hex and in words",
     "status": "what is going on now",
+    "top": "what is going on now, live, with keys",
     "why": "why a charger gets what it gets, now or at a time",
     "tariff": "tariff files: check, show, import; and a month's bill under one",
     "cost": "what charging cost in a month: as billed, uncontrolled, and at best in hindsight",
@@ -42,6 +45,7 @@ COMMANDS = {
     "network": "the charging network's end: receives from many depots, and reports on them",
     "balance": "one sharing problem through the C core",
     "plan": "one planning problem through the C core",
+    "completion": "what makes the shell complete commands and options",
     "bench": "the benchmarks, with machine, versions and peers measured in the same run",
 }
 
@@ -50,27 +54,27 @@ class CallError(Exception):
     """The call or a file is wrong: printed as `depot: …`, exit 2."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one `depot` command and return its exit code."""
-    words = sys.argv[1:] if argv is None else argv
+def command_line(wanted: Container[str]) -> argparse.ArgumentParser:
+    """Return the parser of `depot`; only wanted commands know their options: imports take time."""
     parser = argparse.ArgumentParser(
         prog="depot",
         description="Edge controller for fleet charging depots. Not a listed power-control system.",
         epilog="try: depot demo      depot check site.toml      depot COMMAND --help",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"depot-edge {release()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        sub = commands.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        if words[:1] == [name]:
+        sub = commands.add_parser(name, help=summary, description=summary, formatter_class=Help)
+        if name in wanted:
             importlib.import_module(f"edge.cli.{name}").arguments(sub)
-    args = parser.parse_args(words)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one `depot` command and return its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    args = command_line(words[:1]).parse_args(words)
     try:
         return int(importlib.import_module(f"edge.cli.{args.command}").run(args))
     except CallError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import asking, eventreport
+from edge.cli.helptext import Help
 from edge.shell.answers import EventStatus, OptOutStatus
 from edge.shell.control import AskEvents, AskOptOut, AskOptOutStanding
 
@@ -26,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     asking.arguments(parser)
     doing = parser.add_subparsers(dest="doing", metavar="opt-out|opt-in|report")
-    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
     out = doing.add_parser("opt-out", help="do not obey an event", **alike)
     _which(out)
     out.add_argument("--reason", required=True, help="why; kept with the event")

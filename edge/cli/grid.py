@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import CallError, asking
+from edge.cli.helptext import Help
 from edge.shell.answers import GridStatus
 from edge.shell.control import AskGrid, AskGridBeat, AskGridReset
 
@@ -28,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     asking.arguments(parser)
     doing = parser.add_subparsers(dest="doing", metavar="beat|reset")
-    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
     beat = doing.add_parser("beat", help="a heartbeat of the grid operator's box", **alike)
     beat.add_argument("--limit-kw", metavar="KW", help="what it limits to; left out where it limits nothing")
     beat.add_argument("--for-s", type=int, metavar="S", help="for how long; until the next word if left out")

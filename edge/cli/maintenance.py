@@ -3,6 +3,7 @@
 import argparse
 
 from edge.cli import asking, outage
+from edge.cli.helptext import Help
 from edge.model.exclusion import MAINTENANCE
 from edge.shell.control import AskExclusionAdd, AskExclusionWithdraw
 from edge.shell.exclusions import ExclusionWish
@@ -22,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
     doing = parser.add_subparsers(dest="doing", metavar="add|withdraw|list", required=True)
-    form = argparse.RawDescriptionHelpFormatter
+    form = Help
     add = doing.add_parser("add", help="announce maintenance", epilog=EPILOG, formatter_class=form)
     add.add_argument("--port", action="append", default=[], metavar="PORT", help="again for more; else all")
     add.add_argument("--from", dest="from_time", required=True, metavar="TIME")

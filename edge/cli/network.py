@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import CallError, asking
+from edge.cli.helptext import Help
 from edge.model.site import Broker
 from edge.report.joint import DepotReport, Figures, Joint
 from edge.shell import jointreport
@@ -39,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
     doing = parser.add_subparsers(dest="doing", metavar="receive|report", required=True)
-    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
     db = "sqlite:PATH, or postgresql://USER@HOST/NAME"
 
     receive = doing.add_parser("receive", help="take in what gateways send, until Ctrl-C", **alike)

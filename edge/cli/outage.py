@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from edge.cli import asking
+from edge.cli.helptext import Help
 from edge.shell.control import AskExclusionAdd, AskExclusionEnd, AskExclusions, AskExclusionWithdraw
 from edge.shell.exclusions import ExclusionStatus, ExclusionWish
 
@@ -54,9 +55,7 @@ def withdrawing(doing: Any) -> None:
 
 
 def _sub(doing: Any, name: str, says: str) -> argparse.ArgumentParser:
-    sub: argparse.ArgumentParser = doing.add_parser(
-        name, help=says, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    sub: argparse.ArgumentParser = doing.add_parser(name, help=says, epilog=EPILOG, formatter_class=Help)
     asking.arguments(sub)
     return sub
 

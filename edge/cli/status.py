@@ -54,7 +54,7 @@ def lines(status: Status) -> Iterator[str]:
             yield f"look at this: {alert}"
     yield ""
     node_head = ("NODE", "POWER", "L1", "L2", "L3", "STATE")
-    yield asking.table(node_head, [_node(n) for n in status.nodes], right=(1, 2, 3, 4))
+    yield asking.table(node_head, [node_cells(n) for n in status.nodes], right=(1, 2, 3, 4))
     yield ""
     head = ("CHARGER", "STATE", "GETS", "READY BY", "WHY")
     rows = [
@@ -62,7 +62,7 @@ def lines(status: Status) -> Iterator[str]:
             c.id,
             c.state_words,
             words.amps(c.granted_ma),
-            _ready(c),
+            ready_cell(c),
             "; ".join(
                 part
                 for part in (c.reason, f"ready in time: {c.promise}" if c.late else "", c.promise_words)
@@ -74,13 +74,15 @@ def lines(status: Status) -> Iterator[str]:
     yield asking.table(head, rows, right=(2,))
 
 
-def _ready(charger: ChargerStatus) -> str:
+def ready_cell(charger: ChargerStatus) -> str:
+    """Return when a vehicle is wanted; with a ! where it will not be ready, or may not."""
     if not charger.ready.startswith("ready by "):
         return ""
     return charger.ready.removeprefix("ready by ").split(",")[0] + (" !" if charger.late else "")
 
 
-def _node(node: NodeStatus) -> tuple[str, ...]:
+def node_cells(node: NodeStatus) -> tuple[str, ...]:
+    """Return a node's row: its place in the tree, power, measured / limit of every phase, state."""
     power = words.kw(node.power_w) if node.power_w is not None else "?"
     phases = [_phase(node, p) for p in PHASES]
     return (" " * node.depth + node.id, power, *phases, node.words)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge.cli import CallError, asking, recorded
+from edge.cli.helptext import Help
 from edge.core.tariff import Book, prices
 from edge.model.tariff import DAY_MIN, KINDS, WEEKDAYS, WEEKEND, DemandPrice, Tariff, Tier, When
 from edge.report.bill import Bill, Line, bill
@@ -36,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
     doing = parser.add_subparsers(dest="doing", metavar="check|show|import|bill", required=True)
-    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
 
     check = doing.add_parser("check", help="read a tariff file, say what is wrong", **alike)
     check.add_argument("file", nargs="?", type=Path, metavar="FILE")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge.cli import CallError, asking
+from edge.cli.helptext import Help
 from edge.cli.utilityexamples import EXAMPLES, Wish, example, stamped, utc_now
 from edge.cli.utilitywords import message_words, refused
 from edge.model.site import Broker
@@ -58,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
     doing = parser.add_subparsers(dest="doing", metavar="send|example|watch", required=True)
-    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
     send = doing.add_parser("send", help="send an event from a file", **alike)
     send.add_argument(
         "file", metavar="FILE", help="an event, a notification, or a list of them; - reads standard input"

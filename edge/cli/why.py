@@ -59,12 +59,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def lines(why: Why) -> Iterator[str]:
-    """Yield the answer as text."""
+def lines(why: Why, width: int | None = None) -> Iterator[str]:
+    """Yield the answer as text.  width: None for the terminal's."""
+    width = width or asking.width()
     yield why.time
-    yield from textwrap.wrap(why.words, asking.width())
+    yield from textwrap.wrap(why.words, width)
     if why.would_change:
-        yield from textwrap.wrap(why.would_change, asking.width())
+        yield from textwrap.wrap(why.would_change, width)
     if why.path:
         yield ""
         rows = [

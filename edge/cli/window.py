@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.cli import CallError, asking
+from edge.cli.helptext import Help
 from edge.shell.answers import DeskError, Status, WindowPreview, WindowStatus
 from edge.shell.control import AskStatus, AskWindowAdd, AskWindowImport, AskWindowRemove, AskWindows
 from edge.shell.windowfiles import read
@@ -34,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
     doing = parser.add_subparsers(dest="doing", metavar="add|list|import|remove", required=True)
-    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
 
     add = doing.add_parser("add", help="add a window, or replace the one with that id", **alike)
     add.add_argument("charger", metavar="CHARGER", help="its id in the site file, or a group of them")
