@@ -1,0 +1,32 @@
+"""Who may what: every route and the role that it takes, as data.
+
+Rule 1: a route that does not stand here is not served (the door refuses it, and a test finds it).
+Rule 2: whoever only looks is a viewer; NOBODY is for what must work before anybody has signed in.
+Rule 3: a method that writes takes a session with its CSRF token, or an API token; never only an address.
+"""
+
+from edge.model.role import Role
+
+NOBODY, VIEWER, FLEET = Role.NOBODY, Role.VIEWER, Role.FLEET
+ELECTRICIAN, ADMINISTRATOR = Role.ELECTRICIAN, Role.ADMINISTRATOR
+
+ROLES: dict[str, Role] = {
+    # Pages.
+    "GET /": VIEWER,
+    "GET /day": VIEWER,
+    "GET /events/{event_id}": VIEWER,
+    # What pages need before anybody has signed in.
+    "GET /static/{name}": NOBODY,
+    "GET /language/{code}": NOBODY,
+    # The API.
+    "GET /api/status": VIEWER,
+    "GET /api/why/{charger}": VIEWER,
+    "GET /api/windows": VIEWER,
+    "GET /api/events": VIEWER,
+    "GET /api/events/{event_id}/report": VIEWER,
+    "GET /api/stream": VIEWER,
+    "GET /metrics": VIEWER,
+    "GET /schema": VIEWER,
+    "GET /schema/{path}": VIEWER,
+    "GET /schema/openapi.json": VIEWER,
+}
