@@ -14,8 +14,9 @@ from edge.cli import CallError
 from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.shell import sitefile, tarifffile
-from edge.shell.daemon import Daemon
+from edge.shell.daemon import Daemon, Guest
 from edge.shell.desk import Desk
+from edge.shell.homeassistant import HomeAssistant
 from edge.shell.mqtt import BadBroker
 from edge.web.app import app
 from edge.web.serve import serve
@@ -60,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
         await serve(app(desk), args.host, args.port, bound)
 
     try:
-        daemon = Daemon(site, tariff, args.state, () if args.no_page else (page,))
+        guests: list[Guest] = [] if args.no_page else [page]
+        if site.home_assistant:
+            guests.append(HomeAssistant(site, site.home_assistant).run)
+        daemon = Daemon(site, tariff, args.state, tuple(guests))
         asyncio.run(_until_told(daemon))
     except (ValueError, UnknownDriver, BadTable, BadBroker) as error:
         raise CallError(f"{args.site}: {error}") from None

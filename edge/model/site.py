@@ -335,6 +335,14 @@ class Network(msgspec.Struct, frozen=True):
     ack_topic: str = ""
 
 
+class HomeAssistant(msgspec.Struct, frozen=True):
+    """Where the depot is shown in Home Assistant.  prefix: of its discovery; root: of our own topics."""
+
+    broker: Broker
+    prefix: str = "homeassistant"
+    root: str = "depot-edge"
+
+
 class Policy(msgspec.Struct, frozen=True):
     """The installer's settings of time.  All in ms.
 
@@ -377,6 +385,7 @@ class Site(msgspec.Struct, frozen=True):
     response: Response = Response()
     grid_limits: tuple[GridLimit, ...] = ()
     network: Network | None = None
+    home_assistant: HomeAssistant | None = None
     policy: Policy = Policy()
     without_window: Literal["now", "never"] = "now"
     port_policy: PortPolicy = PortPolicy()

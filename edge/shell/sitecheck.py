@@ -275,7 +275,7 @@ def _port_policy(rows: Rows, folder: Path) -> Iterator[Problem]:
 
 def _files(rows: Rows, folder: Path) -> Iterator[Problem]:
     """Notes: what the daemon will need on the gateway, and this machine may not have."""
-    for table in ("utility", "network"):
+    for table in ("utility", "network", "home_assistant"):
         for row in rows[table]:
             for key in (*FILES, *SECRETS):
                 name = row.values.get(key)

@@ -23,6 +23,7 @@ from edge.model.site import (
     Board,
     Broker,
     Charger,
+    HomeAssistant,
     Line,
     Meter,
     Network,
@@ -137,6 +138,7 @@ def _build(rows: Rows, folder: Path) -> Site:
         response=sitegrid.response(rows),
         grid_limits=sitegrid.grid_limits(rows, nodes[0].id),
         network=_network(rows, folder, head["id"]),
+        home_assistant=_home_assistant(rows, folder, head["id"]),
         policy=Policy(**(rows["policy"][0].values if rows["policy"] else {})),
     )
 
@@ -232,4 +234,12 @@ def _network(rows: Rows, folder: Path, site_id: str) -> Network | None:
         values = _with_files(row.values, folder)
         own = {key: value for key, value in values.items() if key not in BROKER_FIELDS}
         return Network(broker=_broker(values, f"depot-{site_id}-network"), **own)
+    return None
+
+
+def _home_assistant(rows: Rows, folder: Path, site_id: str) -> HomeAssistant | None:
+    for row in rows["home_assistant"]:
+        values = _with_files(row.values, folder)
+        own = {key: value for key, value in values.items() if key not in BROKER_FIELDS}
+        return HomeAssistant(broker=_broker(values, f"depot-{site_id}-home-assistant"), **own)
     return None

@@ -269,6 +269,16 @@ TABLES: dict[str, Table] = {
             ),
         ),
         Table(
+            "home_assistant",
+            "The broker of a Home Assistant that shows the depot (docs/dashboards.md).",
+            (
+                Key("broker", BROKER, _BROKER, required=True),
+                *_BROKER_KEYS,
+                Key("prefix", TOPIC, "its discovery prefix; homeassistant if not given"),
+                Key("root", TOPIC, "the topic below which the depot's states stand; depot-edge"),
+            ),
+        ),
+        Table(
             "policy",
             "Settings of time, for those who know why.",
             (
