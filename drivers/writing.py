@@ -4,6 +4,7 @@ Rule 1: what is written is rounded down, to the register's own resolution (I8).
 Rule 2: every write is checked against the allow-list, the engine's own too.
 """
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
@@ -97,7 +98,7 @@ def _write(table: Table, step: Step, at: Placing, asked: Asked, known: Mapping[s
 def _float(value: Fraction) -> float:
     """Return the nearest float that is not above the value."""
     near = float(value)
-    return near if Fraction(near) <= value else float(Fraction(near) * (1 - Fraction(1, 1 << 52)))
+    return near if Fraction(near) <= value else math.nextafter(near, -math.inf)
 
 
 def _value(setting: Setting, what: str, asked: Asked) -> int:

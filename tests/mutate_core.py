@@ -30,9 +30,10 @@ TOO_LONG_S = 300
 
 STORIES = ["tests/story/test_controller.py", "tests/story/test_broken_devices.py",
            "tests/story/test_turns.py", "tests/story/test_invariants.py",
-           "tests/story/test_replay.py"]  # fmt: skip
+           "tests/story/test_replay.py", "tests/story/test_two_meters.py",
+           "tests/story/test_limits_of_people.py"]  # fmt: skip
 DRIVERS = ["tests/drivers/test_needs_writing.py", "tests/drivers/test_values.py",
-           "tests/drivers/test_first_families.py"]  # fmt: skip
+           "tests/drivers/test_first_families.py", "tests/drivers/test_floats_down.py"]  # fmt: skip
 SHELL = ["tests/shell/test_member.py", "tests/shell/test_bus.py", "tests/shell/test_bus_board.py"]
 DAEMON = ["tests/shell/test_openadr.py", "tests/shell/test_outbox.py", "tests/test_end_to_end.py"]
 SIGNALS = ["tests/core/test_signals.py", "tests/core/test_demand_response.py", "tests/core/test_quota.py",

@@ -141,3 +141,15 @@ def test_a_random_delay_is_not_waited_for_at_the_price_of_the_departure() -> Non
     assert ask(waits) == (0, "starts at 01:02, after a random delay")
     hurried = replace(waits, starts_after=T0 + 10 * 60_000)
     assert ask(hurried)[0] == 32_000
+
+
+def test_it_does_not_wait_for_too_little_time_at_the_lower_price() -> None:
+    """30 kWh and a tenth at 11 kW is three hours.  Cheaper is only one of the four that are left: so now."""
+    prices = [price(-1, 3, 300_000), price(3, 4, 100_000)]
+    assert ask(vehicle(need_wh=30_000, due_h=4), prices)[0] == 32_000
+
+
+def test_an_alert_does_not_wait_for_a_lower_price() -> None:
+    """Power may be gone later: it charges now, though the night is cheaper and long enough."""
+    urged = replace(vehicle(), urged="possible outage")
+    assert ask(urged) == (32_000, "needs 20.0 kWh by 12:53; possible outage")

@@ -1,5 +1,7 @@
 """The order of writing, and increases only into room that is seen to be free (I1); figures by hand, in A."""
 
+from dataclasses import replace
+
 from edge.core.guard import Held, Verdict, decide
 from edge.core.limits import Room
 from edge.model.sharing import Ask, Shares
@@ -167,3 +169,20 @@ def test_what_is_reserved_below_a_node_is_reserved_above_it() -> None:
 
 def test_a_raise_of_an_amp_is_worth_a_write() -> None:
     assert amps(decided([room(11)], [ask("a")], held("a", 10))) == [("a", 11)]
+
+
+def test_a_charger_that_was_not_told_yet_is_told_a_lawful_current_below_what_it_may_draw() -> None:
+    """It may draw 9.25 A and takes steps of 0.1 A from 6 A; raises are held back: 9.2 A (I2)."""
+    charger = replace(held("a", None, 9), may_ma=9_250, hold_raise=True)
+    assert amps(decided([room(40)], [ask("a")], charger)) == [("a", 9.2)]
+
+
+def test_a_charger_that_was_not_told_yet_and_may_draw_less_than_its_minimum_counts_as_off() -> None:
+    """5 A is no lawful grant; there is room for 5 A more only, so it cannot start either (I2)."""
+    assert amps(decided([room(40, raise_a=5)], [ask("a")], held("a", None, 5))) == [("a", 0)]
+
+
+def test_a_charger_that_was_not_told_yet_is_not_raised_beyond_what_is_free() -> None:
+    """It draws 6 A at most by itself, 8 A are free for raising: so 8 A, and not its 32 A (I1)."""
+    verdict = decided([room(40, raise_a=8)], [ask("a")], held("a", None, 6))
+    assert amps(verdict) == [("a", 8)]

@@ -1,0 +1,13 @@
+"""What is written as a float is never above what was meant (I8), also where binary has no such number."""
+
+from fractions import Fraction
+
+from drivers.writing import _float
+
+
+def test_no_tenth_is_rounded_up() -> None:
+    """Of many tenths the nearest double is above; then the one below is taken, also of what is negative."""
+    tenths = [Fraction(n, 10) for n in range(-400, 4_000)]
+    assert any(Fraction(float(each)) > each for each in tenths)  # else this shows nothing
+    assert [each for each in tenths if Fraction(_float(each)) > each] == []
+    assert all(each - Fraction(_float(each)) < Fraction(1, 10**9) for each in tenths)
