@@ -35,7 +35,12 @@ STORIES = ["tests/story/test_controller.py", "tests/story/test_broken_devices.py
 DRIVERS = ["tests/drivers/test_needs_writing.py", "tests/drivers/test_values.py",
            "tests/drivers/test_first_families.py", "tests/drivers/test_floats_down.py"]  # fmt: skip
 SHELL = ["tests/shell/test_member.py", "tests/shell/test_bus.py", "tests/shell/test_bus_board.py"]
-DAEMON = ["tests/shell/test_openadr.py", "tests/shell/test_outbox.py", "tests/test_end_to_end.py"]
+DAEMON = [
+    "tests/shell/test_daemon.py",
+    "tests/shell/test_openadr.py",
+    "tests/shell/test_outbox.py",
+    "tests/test_end_to_end.py",
+]
 SIGNALS = ["tests/core/test_signals.py", "tests/core/test_demand_response.py", "tests/core/test_quota.py",
            "tests/story/test_signals_told.py", "tests/story/test_controller.py"]  # fmt: skip
 GRID = ["tests/core/test_gridlimits.py"]

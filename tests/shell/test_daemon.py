@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge.model.dayplan import Prospect
-from edge.model.flow import AnyCommand, AnyEvent, MakePlan, OptOut, Planned, Tick
+from edge.model.flow import AnyCommand, AnyEvent, MakePlan, OptOut, Planned, SetCurrent, SetRelays, Tick
 from edge.model.records import LoadBlock
 from edge.model.site import Node, Site
 from edge.model.tariff import DemandPrice, EnergyPrice, Ratchet, Tariff, Tier
@@ -120,3 +120,35 @@ def test_the_peak_of_the_month_is_known_again_after_a_restart(tmp_path: Path) ->
     reached = {d.name: d.already_w for d in asyncio.run(run()).demand}
     assert reached["quarter"] == 50_000, "by the ratchet"
     assert reached["year"] in (50_000, 30_000), "30 kW in a new year"
+
+
+def test_what_the_core_decides_ends_by_itself_when_it_said(tmp_path: Path) -> None:
+    """A setpoint and a pattern of relays are handed on with the time at which they expire (I4)."""
+
+    class Wire:
+        def __init__(self) -> None:
+            self.told: list[tuple[str, int, int]] = []
+
+        def set_current(self, charger: str, current_ma: int, until_ms: int) -> None:
+            self.told.append((charger, current_ma, until_ms))
+
+        def set_relays(self, board: str, relays: int, until_ms: int) -> None:
+            self.told.append((board, relays, until_ms))
+
+    wire = Wire()
+
+    async def run() -> tuple[int, int]:
+        daemon = Daemon(SITE, None, tmp_path)
+        daemon._master_of = {"bay-1": wire, "io": wire}  # type: ignore[dict-item]
+        before_ms = daemon.clock.now_ms()
+        daemon.do(SetCurrent("bay-1", 16_000, 10_000, "test"))
+        daemon.do(SetRelays("io", 0b0101, 12_000))
+        after_ms = daemon.clock.now_ms()
+        daemon.store.close()
+        return before_ms, after_ms
+
+    before_ms, after_ms = asyncio.run(run())
+    (charger, current_ma, until_ms), (board, relays, open_ms) = wire.told
+    assert (charger, current_ma, board, relays) == ("bay-1", 16_000, "io", 0b0101)
+    assert before_ms + 10_000 <= until_ms <= after_ms + 10_000
+    assert before_ms + 12_000 <= open_ms <= after_ms + 12_000
