@@ -85,6 +85,8 @@ struct pl_problem {
     const struct pl_charger *chargers;
     const int64_t           *limits_ma;
     const int64_t           *limits_w;
+    const double            *own_w;       /* per slot: charging takes so much first ...  */
+    const double            *own_per_kwh; /* ... at this price, at most price_per_kwh; NULL: nothing */
 };
 
 /* How far the solver is. */

@@ -1,8 +1,9 @@
 /* plan_bound.h -- the certificate: what no plan can undercut, from the dual prices by
  * arithmetic. Part of plan.c.
  *
- * For any prices y >= 0 of the limits, and pi >= 0 of the peak with a sum of at most
- * the demand charge, every plan costs at least
+ * For any prices y >= 0 of the limits (that of the site's own power at most what a kW
+ * beyond it costs more), and pi >= 0 of the peak with a sum of at most the demand
+ * charge, every plan costs at least
  *
  *     constant - sum y cap - sum pi (floor - base)
  *              + sum over vehicles of  min { sum (q - worth) x : 0 <= x <= top, sum x <= need }

@@ -26,6 +26,8 @@ struct plan_case {
     struct pl_charger charger[CASE_CHARGERS];
     double            price[CASE_SLOTS];
     double            base_w[CASE_SLOTS];
+    double            own_w[CASE_SLOTS];
+    double            own_per_kwh[CASE_SLOTS];
     int64_t           limits_ma[CASE_NODES * CASE_SLOTS * 3];
     int64_t           limits_w[CASE_NODES * CASE_SLOTS];
 };
@@ -124,6 +126,15 @@ static void case_of_bytes(const uint8_t *data, size_t size, struct plan_case *c)
         c->price[t] = take_price(&in);
         c->base_w[t] = (double)take(&in, 4) * 2500;
     }
+    if (take(&in, 2) == 0) { return; }
+    c->problem.own_w = c->own_w;
+    c->problem.own_per_kwh = c->own_per_kwh;
+    for (int32_t t = 0; t < c->problem.slots; t++) {
+        static const double watts[] = { 0, 3000, 7000, 20000, 1e12, 1e-60 };
+        c->own_w[t] = watts[take(&in, 6)];
+        c->own_per_kwh[t] = c->price[t] - (double)take(&in, 4) * 0.05;
+        if (take(&in, 128) == 127) { c->own_per_kwh[t] = c->price[t] + 1; }
+    }
 }
 
 /// The judge ///
@@ -205,6 +216,9 @@ static double cost(const struct pl_problem *p, const double *amps)
         double kw = watts(p, amps, -1, t) / 1000;
         total += kw * hours * (p->price_per_kwh[t] + p->earliness_per_kwh_h * hours * t);
         peak = fmax(peak, kw + p->base_w[t] / 1000);
+        if (p->own_w != NULL) {
+            total -= fmin(kw, p->own_w[t] / 1000) * hours * (p->price_per_kwh[t] - p->own_per_kwh[t]);
+        }
     }
     for (int32_t i = 0, at = 0; i < p->charger_count; i++) {
         const struct pl_charger *c = &p->chargers[i];
@@ -219,7 +233,10 @@ static double cost(const struct pl_problem *p, const double *amps)
 static double cost_size(const struct pl_problem *p)
 {
     double price = 0, kwh = 0, unmet = 0;
-    for (int32_t t = 0; t < p->slots; t++) { price = fmax(price, fabs(p->price_per_kwh[t])); }
+    for (int32_t t = 0; t < p->slots; t++) {
+        price = fmax(price, fabs(p->price_per_kwh[t]));
+        if (p->own_w != NULL) { price = fmax(price, fabs(p->own_per_kwh[t])); }
+    }
     for (int32_t i = 0; i < p->charger_count; i++) {
         const struct pl_charger *c = &p->chargers[i];
         kwh += c->energy_wh / 1000;

@@ -24,6 +24,7 @@ static float room_at(const struct state *s, const struct car *car, int32_t t)
         float unit = k == 0 ? 1.0F : 1 / car->amp;
         int32_t side = car->row[k] - s->lines[car->line[k]].row;
         for (int32_t i = car->line[k]; i > 0; i = s->lines[i].parent) {
+            if (i == s->own) { continue; }
             const struct line *line = &s->lines[i];
             float cap = row_of(s->cap, s, i)[t] * INSIDE;
             float left = line->rows == 1

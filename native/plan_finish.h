@@ -158,6 +158,10 @@ static void account(struct state *s, const double *amps, double *energy_wh,
         unmet_wh += short_wh;
         total += short_wh / 1000 * c->unmet_per_kwh;
     }
+    for (int32_t t = 0; t < s->slots && p->own_w != NULL; t++) {
+        double own = fmin(site[t] - p->base_w[t] / 1000, p->own_w[t] / 1000);
+        total -= own * s->hours * (p->price_per_kwh[t] - p->own_per_kwh[t]);
+    }
     peak = site[0];
     for (int32_t t = 1; t < s->slots; t++) { peak = larger(peak, site[t]); }
     total += p->demand_per_kw * fmax(0, peak - p->already_kw);

@@ -45,7 +45,7 @@ WIDE static void find_shares(struct state *s, float peak)
         float *restrict share = row_of(s->price, s, line->row);
         for (int32_t t = 0; t < s->stride; t++) {
             float load = line->rows == 1 ? flow[t] : load_at(s, line, t);
-            float most = i == 0 ? cap[t] + peak : cap[t] * INSIDE;
+            float most = i == 0 ? cap[t] + peak : i == s->own ? NO_CAP : cap[t] * INSIDE;
             float own = load > most ? most / load : 1.0F;
             share[t] = up && up[t] < own ? up[t] : own;
         }
@@ -101,6 +101,7 @@ static inline void room_of(const struct state *s, const struct car *car, float p
     for (int32_t k = 0; k < car->taps; k++) {
         float unit = k == 0 ? 1.0F : 1 / car->amp;
         for (int32_t i = car->line[k]; i > 0; i = s->lines[i].parent) {
+            if (i == s->own) { continue; }
             const struct line *line = &s->lines[i];
             const float *restrict cap = row_of(s->cap, s, i) + car->from;
             const float *restrict flow = row_of(s->flow, s, line->row) + car->from;
@@ -179,6 +180,19 @@ WIDE static void refill(struct state *s, float *x, float peak)
     }
 }
 
+/* What the flows cost more than if all were of the site's own. */
+static double beyond_own(const struct state *s)
+{
+    double total = 0;
+    if (s->own < 0) { return 0; }
+    const float *cap = row_of(s->cap, s, s->own);
+    for (int32_t t = 0; t < s->slots; t++) {
+        double over = (double)s->flow[t] - (double)cap[t];
+        total += over > 0 ? over * (double)s->dearer[t] : 0;
+    }
+    return total;
+}
+
 /* What x costs; its flows are in flow.  Also the peak above the floor. */
 WIDE static double cost_of(const struct state *s, const float *x, double *peak)
 {
@@ -195,7 +209,7 @@ WIDE static double cost_of(const struct state *s, const float *x, double *peak)
         total -= fmin(has, car->exact_need) * car->exact_worth;
     }
     *peak = high;
-    return total + s->demand * high;
+    return total + s->demand * high + beyond_own(s);
 }
 
 static void keep_best(struct state *s, double cost, double peak)

@@ -66,6 +66,10 @@ static int check(const struct pl_problem *p)
             || !finite_within(p->base_w[t], -1e12, 1e12)) {
             return PL_E_RANGE;
         }
+        if (p->own_w != NULL && (!finite_within(p->own_w[t], 0, 1e12)
+            || !finite_within(p->own_per_kwh[t], -1e9, p->price_per_kwh[t]))) {
+            return PL_E_RANGE;
+        }
     }
     int result = check_nodes(p);
     return result != PL_OK ? result : check_chargers(p);
@@ -94,9 +98,23 @@ static bool tells_apart(const struct pl_problem *p)
     return phasor && across;
 }
 
+/* What the site has of its own in a slot, kW; in single precision, so that 0 is 0. */
+static float own_kw(const struct pl_problem *p, int32_t t)
+{
+    return p->own_w != NULL ? (float)(p->own_w[t] / 1000) : 0;
+}
+
+static bool has_own(const struct pl_problem *p)
+{
+    bool own = false;
+    for (int32_t t = 0; t < p->slots; t++) { own |= own_kw(p, t) > 0; }
+    return own;
+}
+
 static struct sizes sizes_of(const struct pl_problem *p)
 {
-    struct sizes z = { .slots = p->slots, .lines = 1, .rows = 1, .duals = 1,
+    int64_t soft = has_own(p) ? 1 : 0;
+    struct sizes z = { .slots = p->slots, .lines = 1 + soft, .rows = 1 + soft, .duals = 1 + soft,
                        .nodes = p->node_count, .lawful = p->lawful != 0 };
     bool apart = tells_apart(p);
     for (int32_t n = 0; n < p->node_count; n++) {
@@ -129,18 +147,36 @@ static double limit_of(const struct pl_problem *p, const struct pl_node *node, i
     return raw < 0 ? 0 : (double)raw / 1000;   /* A, kW */
 }
 
+/* The line of what the site has of its own, where it has any; returns the one below which all
+ * power is. */
+static int32_t make_own_line(struct state *s)
+{
+    const struct pl_problem *p = s->problem;
+    s->own = -1;
+    if (!has_own(p)) { return 0; }
+    s->own = s->line_count++;
+    s->lines[s->own] = (struct line){ .parent = 0, .node = OWN, .kind = POWER };
+    float *cap = row_of(s->cap, s, s->own);
+    for (int32_t t = 0; t < s->stride; t++) {
+        float own = t < s->slots ? own_kw(p, t) : 0;
+        cap[t] = own > 0 ? own : NO_CAP;
+    }
+    return s->own;
+}
+
 /* One line per node and kind that has a limit; below each node, remember the nearest. */
 static void make_lines(struct state *s)
 {
     const struct pl_problem *p = s->problem;
     s->lines[0] = (struct line){ .parent = -1, .node = -1, .kind = POWER };
     s->line_count = 1;
+    int32_t top = make_own_line(s);
     for (int32_t k = 0; k < 4; k++) {
         int32_t kind = (k + POWER) % 4;
         int32_t *near = s->near + (ptrdiff_t)kind * p->node_count;
         for (int32_t n = 0; n < p->node_count; n++) {
             const struct pl_node *node = &p->nodes[n];
-            int32_t above = n == 0 ? (kind == POWER ? 0 : -1) : near[node->parent];
+            int32_t above = n == 0 ? (kind == POWER ? top : -1) : near[node->parent];
             int64_t limits = kind == POWER ? node->limit_w_at : node->limit_ma_at;
             near[n] = above;
             if (limits < 0) { continue; }
@@ -266,7 +302,7 @@ static void find_reach(struct state *s)
         float *into = row_of(s->flow, s, s->lines[line->parent].row);
         float slack = line->phasor ? 1.16F : 1.0F;   /* magnitudes exceed phasors by 2/sqrt(3) */
         for (int32_t t = 0; t < s->stride; t++) {
-            into[t] += fminf(from[t], cap[t] * slack);
+            into[t] += i == s->own ? from[t] : fminf(from[t], cap[t] * slack);
         }
     }
 }
@@ -284,6 +320,7 @@ static void drop_idle_lines(struct state *s)
         bool live = false;
         for (int32_t t = 0; t < s->slots; t++) { live |= flow[t] > cap[t]; }
         s->moved[i] = live ? kept : up;
+        if (i == s->own && !live) { s->own = -1; }   /* it is never used up: line 1 stays line 1 else */
         if (!live) { continue; }
         line.parent = up;
         if (kept != i) {
@@ -308,7 +345,11 @@ static void make_costs(struct state *s)
     s->floor_kw = p->already_kw;
     for (int32_t t = 0; t < s->slots; t++) {
         double late = p->earliness_per_kwh_h * s->hours * t;
-        s->money[t] = (float)((p->price_per_kwh[t] + late) * s->hours);
+        bool own = own_kw(p, t) > 0;
+        double price = own ? p->own_per_kwh[t] : p->price_per_kwh[t];
+        s->money[t] = (float)((price + late) * s->hours);
+        double more = own ? (p->price_per_kwh[t] - price) * s->hours : 0;
+        s->dearer[t] = (float)(more * (1 - 2e-7));   /* a price of the bound: never above what is true */
         s->floor_kw = larger(s->floor_kw, p->base_w[t] / 1000);
     }
     s->demand = p->demand_per_kw;

@@ -4,7 +4,8 @@
  * Words.  A *moment* is one slot of one charger's window: one unknown, in kW.  A *row*
  * is a vector over all slots.  A *line* is one kind of limit of one node that can bind:
  * L1, L2, L3 or power; it has a parent line of the same kind towards the root.  Line 0
- * is the peak of the site.
+ * is the peak of the site.  What the site has of its own is a line too, but a soft one:
+ * above it charging only costs more, so its price is at most that difference.
  */
 #ifndef DEPOT_PLAN_STATE_H
 #define DEPOT_PLAN_STATE_H
@@ -38,11 +39,12 @@ enum {
 
 enum { LANES = 16 };       /* floats that one step of a sum works on; rows are padded to it */
 enum { POWER = 3 };        /* the kind of line after the phases 0, 1 and 2                   */
+enum { OWN = -2 };         /* the node of the line of what the site has of its own           */
 enum { PLAIN, SIDE_A, SIDE_C };   /* the rows of a line that tells line-to-line loads apart  */
 
 struct line {
     int32_t parent;        /* index of the next line towards the root, or -1 */
-    int32_t node;          /* index of the node, -1 for the peak             */
+    int32_t node;          /* index of the node, -1 for the peak, OWN        */
     int32_t kind;          /* phase 0, 1, 2 or POWER                         */
     int32_t rows;          /* in price and flow: 1, or 3                     */
     int32_t row;           /* the first of them                              */
@@ -93,7 +95,7 @@ struct state {
     int32_t age;           /* iterations since the last restart */
     int32_t next_check;
     int32_t round;         /* of the search for a lawful plan; 0 before it */
-    int32_t pad;
+    int32_t own;           /* the line of what the site has of its own, -1: none can bind */
     double  hours;         /* of a slot */
     double  demand;        /* charge per kW of peak */
     double  floor_kw;      /* the peak that is paid for anyway */
@@ -111,6 +113,7 @@ struct state {
     float *bias, *x_lawful;   /* only where a lawful plan is asked for */
     /* rows */
     float *money;          /* 1 row: energy price of a kW in the slot */
+    float *dearer;         /* 1 row: what a kW costs more beyond what the site has of its own */
     float *scratch;        /* 4 rows */
     float *price, *flow;   /* row_count rows */
     float *cap, *sigma;    /* line_count rows: limit; dual step */
@@ -147,6 +150,7 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
         { s ? &s->bias    : NULL, z->lawful * (z->moments + LANES) },
         { s ? &s->x_lawful : NULL, z->lawful * (z->moments + LANES) },
         { s ? &s->money   : NULL, stride },
+        { s ? &s->dearer  : NULL, stride },
         { s ? &s->scratch : NULL, 4 * stride },
         { s ? &s->price   : NULL, z->rows * stride },
         { s ? &s->flow    : NULL, z->rows * stride },

@@ -301,6 +301,29 @@ static double step_phasor(struct state *s, int32_t i, struct stride_of how)
     return moved;
 }
 
+/* What the site has of its own: beyond it a kW costs more, but never more than that. */
+static double step_own(struct state *s, struct stride_of how)
+{
+    const struct line *line = &s->lines[s->own];
+    const float *restrict cap = row_of(s->cap, s, s->own);
+    const float *restrict sigma = row_of(s->sigma, s, s->own);
+    const float *restrict flow = row_of(s->flow, s, line->row);
+    const float *restrict start = row_of(s->y_start, s, line->dual);
+    float *restrict y = row_of(s->y, s, line->dual);
+    float *restrict next = row_of(s->y_next, s, line->dual);
+    double moved = 0;
+    for (int32_t t = 0; t < s->slots; t++) {
+        float to = y[t] + how.weight * sigma[t] * (flow[t] - cap[t]);
+        to = to > 0 ? to : 0;
+        to = to < s->dearer[t] ? to : s->dearer[t];
+        float d = to - y[t];
+        if (how.note && sigma[t] > 0) { moved += (double)(d * d / sigma[t]); }
+        if (how.note) { next[t] = to; }
+        y[t] = how.keep * (2 * to - y[t]) + how.back * start[t];
+    }
+    return moved;
+}
+
 /* One step of all dual prices.  Returns, when noting, the squared length of the step. */
 WIDE static double step_prices(struct state *s, struct stride_of how)
 {
@@ -308,8 +331,8 @@ WIDE static double step_prices(struct state *s, struct stride_of how)
     double moved = step_peak(s, how);
     for (int32_t i = 1; i < s->line_count; i++) {
         const struct line *line = &s->lines[i];
-        if (line->phasor) {
-            moved += step_phasor(s, i, how);
+        if (i == s->own || line->phasor) {
+            moved += i == s->own ? step_own(s, how) : step_phasor(s, i, how);
             continue;
         }
         const float *restrict cap = row_of(s->cap, s, i);

@@ -28,13 +28,23 @@ static void warm_line(struct state *s, int32_t i, const struct state *old, int32
     }
 }
 
+static void warm_own_line(struct state *s, const struct state *old, int32_t shift)
+{
+    if (s->own < 0 || old->own < 0) { return; }
+    warm_line(s, s->own, old, old->own, shift);
+    float *y = row_of(s->y, s, s->lines[s->own].dual);
+    for (int32_t t = 0; t < s->slots; t++) { y[t] = fminf(y[t], s->dearer[t]); }
+}
+
 static void warm_lines(struct state *s, const struct state *old, int32_t shift,
                        const int32_t *node_was)
 {
     int32_t j = 0;
     warm_line(s, 0, old, 0, shift);
+    warm_own_line(s, old, shift);
     for (int32_t i = 1; i < s->line_count; i++) {
         const struct line *line = &s->lines[i];
+        if (i == s->own) { continue; }
         int32_t node = node_was[line->node];
         for (int32_t tried = 0; tried < old->line_count; tried++) {
             const struct line *was = &old->lines[j];

@@ -111,6 +111,37 @@ static void test_known_answers(void)
     solve(__LINE__, 5 * 0.1 + 5 * 0.2);
 }
 
+/* What the site has of its own comes first, slot by slot, at a price of its own. */
+static void test_own_power(void)
+{
+    for (int32_t lawful = 0; lawful < 2; lawful++) {
+        one_bay();
+        problem.problem.own_w = problem.own_w;
+        problem.problem.own_per_kwh = problem.own_per_kwh;
+        memcpy(problem.own_per_kwh, problem.price, sizeof problem.price);
+        problem.problem.lawful = lawful;
+        problem.own_w[2] = 5000;                               /* 5 kW at 0.02: they are used up */
+        problem.own_per_kwh[2] = 0.02;
+        solve(__LINE__, 5 * 0.02 + 5 * 0.1);
+        EXPECT_NEAR(answer.amps[2], 5000 / 690.0, 0.02);
+
+        problem.own_w[2] = 50000;                              /* more than it can take: never used up */
+        solve(__LINE__, 10 * 0.02);
+
+        problem.own_w[2] = 5000;
+        problem.own_per_kwh[2] = 0.3;                          /* no cheaper: as if there were none */
+        solve(__LINE__, 10 * 0.1);
+    }
+    one_bay();
+    problem.problem.own_w = problem.own_w;
+    problem.problem.own_per_kwh = problem.own_per_kwh;
+    problem.problem.demand_per_kw = 1;                         /* own power costs no peak either */
+    problem.own_w[3] = 7000;
+    problem.base_w[3] = -7000;
+    for (int32_t t = 0; t < 4; t++) { problem.own_per_kwh[t] = problem.price[t] - 0.4; }
+    solve(__LINE__, 7 * 0.0 + 0.75 * (0.2 + 0.1 + 0.3 + 0.4) + 0.75 * 1);
+}
+
 static void test_line_to_line(void)
 {
     /* 20 A between L1 and L2, 20 A between L1 and L3: 34.64 A in L1 by phasor, 40 A by
@@ -227,6 +258,7 @@ int main(int argc, char **argv)
     }
     printf("seed %" PRIu64 "\n", dice);
     test_known_answers();
+    test_own_power();
     test_line_to_line();
     test_refusals();
     test_random(problems);

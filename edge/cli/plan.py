@@ -13,7 +13,7 @@ from typing import Any
 
 from edge.cli import CallError
 from edge.core import plan
-from edge.model.planning import MAX_SLOTS, Demand, LimitMa, Plan, PlanCharger, PlanNode, Problem
+from edge.model.planning import MAX_SLOTS, Demand, LimitMa, Own, Plan, PlanCharger, PlanNode, Problem
 
 EXAMPLES = """examples:
   depot plan --problem tonight.json            a summary for people
@@ -116,6 +116,7 @@ def problem_of(raw: Any) -> Problem:
         chargers=tuple(_charger(n, entry) for n, entry in enumerate(top.take("chargers", _list))),
         demand=top.take("demand", _or_null(_demand), None),
         base_w=top.take("base_w", _or_null(_list_of(_number)), None),
+        own=top.take("own", _or_null(_own), None),
         earliness_per_kwh_h=top.take("earliness_per_kwh_h", _number, 0.0),
         lawful=top.take("lawful", _flag, False),
         gap=top.take("gap", _number, 0.001),
@@ -274,6 +275,15 @@ def _demand(value: Any) -> Demand:
         raise ValueError(f"expected an object, not {_short(value)}")
     fields = _Fields("demand", value)
     out = Demand(fields.take("per_kw", _number), fields.take("already_kw", _number, 0.0))
+    fields.end()
+    return out
+
+
+def _own(value: Any) -> Own:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object, not {_short(value)}")
+    fields = _Fields("own", value)
+    out = Own(fields.take("w", _list_of(_number)), fields.take("price_per_kwh", _list_of(_number)))
     fields.end()
     return out
 

@@ -63,6 +63,7 @@ class Calendar:
         self._prices: list[PriceNow] = []
         self._steering: list[PriceNow] = []
         self._export: list[PriceNow] = []
+        self._paid: list[PriceNow] = []
         self._events: list[EventNow] = []
         self._ceilings: tuple[Ceiling, ...] = ()
         self._stays: dict[str, Stay | None] = {}
@@ -157,6 +158,11 @@ class Calendar:
         until = min(now.to_wall_ms, (minute_of(wall_ms) + 1) * MINUTE_MS)
         return overlaid(self._steering, [PriceNow(wall_ms, until, now.price_micro, now.source)])
 
+    def export(self, wall_ms: int) -> list[PriceNow]:
+        """Return what is paid for export from this minute on, as far as prices()."""
+        self._look(wall_ms)
+        return self._paid
+
     def rate_since(self, wall_ms: int, at_most_ms: int) -> int:
         """Return since when the rate of now holds; what is longer ago than at_most_ms is told as that."""
         begin = wall_ms - at_most_ms
@@ -229,6 +235,8 @@ class Calendar:
         self._prices = overlaid(base, dr.prices(self._utility, wall_ms, until))
         self._steering = added(self._prices, dr.prices(self._utility, wall_ms, until, "GHG"))
         self._export = dr.prices(self._utility, wall_ms, until, "EXPORT_PRICE")
+        paid = tariffs.export_prices(self._book, wall_ms, until) if self._book else []
+        self._paid = overlaid(paid, self._export)
         self._events = dr.listed(self._utility, wall_ms, until)
         self._ceilings = tuple(dr.ceilings(self._utility, self._site.nodes[0].id, wall_ms, until))
         events = (known.event for known in self._utility.known.values())

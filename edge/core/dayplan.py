@@ -121,7 +121,10 @@ def _stretches(
         left_wh += amps[slot] * charger.w_per_a * problem.slot_s / 3600
         price = problem.price_per_kwh[slot]
         ahead = bool(current_ma) and problem.demand is None and price <= cheapest_later + SAME_PRICE
-        cheapest_later = min(cheapest_later, price) if current_ma else cheapest_later
+        if current_ma:
+            own = problem.own is not None and problem.own.w[slot] > 0
+            later = problem.own.price_per_kwh[slot] if own and problem.own else price
+            cheapest_later = min(cheapest_later, later)
         after = found[-1] if found else None
         same = after is not None and (after.from_slot, after.current_ma, after.ahead) == (
             slot + 1, current_ma, ahead,

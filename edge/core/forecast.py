@@ -5,6 +5,9 @@ Rule 1: a forecast is the mean of what that quarter of an hour was on the same w
 Rule 2: what is different now fades over two hours.
 Rule 3: nobody is believed above the installer's highest plausible load, nor is a node without history
         forecast: it goes on as it is.
+Rule 4: power is with its sign: where a roof makes more than the node takes, it is negative, and error and
+        margin make it less so.  Currents never are: what flows back makes no room.  While a meter is silent
+        nothing is taken to flow back.
 
     fold(others, tick)      each tick; returns rows to keep, which restored() takes over at the next start
     profiles()              what a plan is to know; frozen, so that a thread may read it
@@ -31,6 +34,8 @@ NEW_DAY = (1, 3)
 ERRORS = 20
 
 FADES_MS = 2 * HOUR_MS
+
+WATTS = 3  # the place of the power in a Four
 
 
 class BaseLoad:
@@ -65,7 +70,7 @@ class BaseLoad:
         for node, sums in self._sums.items():
             other = others[node]
             if other.known:
-                for n, value in enumerate((*other.now_ma, other.now_w, 1)):
+                for n, value in enumerate((*other.now_ma, _watts(other), 1)):
                     sums[n] += value
         return kept
 
@@ -109,8 +114,12 @@ class BaseLoad:
         return self._profiles[node].error[3] if self.errors.get(node) else None
 
 
+def _watts(other: Other) -> int:
+    return other.now_w if other.net_w is None else other.net_w
+
+
 def _now(other: Other) -> Four | None:
-    return (*other.now_ma, other.now_w) if other.known else None
+    return (*other.now_ma, _watts(other)) if other.known else None
 
 
 def _blend(old: Four | None, new: Four, share: tuple[int, int]) -> Four:
@@ -147,14 +156,16 @@ def ahead(profile: Profile, most: Four, slot_ms: int, quarters_: Sequence[int]) 
         into_ms = slot * slot_ms
         usual = _usual(profile, quarter)
         if usual is None:
-            found.append(_at_most(profile.now or most, most))
+            l1, l2, l3, watts = profile.now or most
+            found.append(_at_most((l1, l2, l3, max(0, watts)), most))
             continue
         values = []
         for n in range(4):
             more = 0
             if profile.now is not None and usual_now is not None and into_ms < FADES_MS:
                 more = (profile.now[n] - usual_now[n]) * (FADES_MS - into_ms) // FADES_MS
-            values.append(max(0, usual[n] + more + profile.error[n]))
+            value = usual[n] + more + profile.error[n]
+            values.append(value if n == WATTS and profile.now is not None else max(0, value))
         found.append(_at_most((values[0], values[1], values[2], values[3]), most))
     return found
 

@@ -193,7 +193,7 @@ def facts(
     known = forecast.ahead(profile or Profile(), (*root.other_max_ma, most_w), SLOT_MS, quarters)
     site_w = Plan.of(site).site_w
     lifted = site.response.must_leave_over_limits
-    return Facts(record.wall_ms, site_w, tuple(needs.values()), [four[3] for four in known], lifted)
+    return Facts(record.wall_ms, site_w, tuple(needs.values()), [max(0, four[3]) for four in known], lifted)
 
 
 def _need(site: Site, charger: Charger, stay: Stay, from_wall_ms: int, need_wh: int) -> Need:

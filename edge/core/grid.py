@@ -12,6 +12,7 @@ Rule 3: a real overload on the meter is believed at once, and all of it that may
 Rule 4: what a charger takes beyond what it was told counts as other load: the others make room for it, and a
         charger whose meter shows too much does not hide a load.
 Rule 5: load that flows back (PV) makes no room: a cloud takes it away faster than vehicles can follow.
+        Only `net` is negative where it flows back: a forecast for the costs, and nothing else, goes by it.
 """
 
 from collections import deque
@@ -43,6 +44,7 @@ class Other:
 
     now_ma, now_w: what counts for setpoints.  high_ma, high_w: what counts for raising one.
     known: False while its meter is silent.  flowing_ma, power_w, age_ms: as the meter shows it.
+    net_w: what is not charging, with its sign; None where no meter of power tells it.
     """
 
     now_ma: Triple
@@ -53,6 +55,7 @@ class Other:
     flowing_ma: Triple | None = None
     power_w: int | None = None
     age_ms: int | None = None
+    net_w: int | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +90,7 @@ class OtherLoad:
         if age_ms is None or flowing is None or age_ms > self._site.policy.meter_silent_ms:
             self._recent[node.id].samples.clear()
             return Other(most, most, most_w, most_w, known=False, age_ms=age_ms)
-        power_w = meter.power_w
+        power_w = measured_w = meter.power_w
         if power_w is None:  # a meter of currents only: the highest that they can be
             power_w = sum(flowing) * highest_voltage_mv(self._site) // 1_000_000
         assert meter.at_ms is not None
@@ -99,7 +102,11 @@ class OtherLoad:
         now, high = self._filtered(node.id, meter.at_ms, seen, at_most, at_least, overload)
         blind = self._unmeasured(node)
         now, high = _both(now, blind), _both(high, blind)
-        return Other(now[:3], high[:3], now[3], high[3], True, flowing, power_w, age_ms)
+        net_w = None if measured_w is None or any(blind) else measured_w - self._nominal_w(charged[0])
+        return Other(now[:3], high[:3], now[3], high[3], True, flowing, power_w, age_ms, net_w)
+
+    def _nominal_w(self, charging: Four) -> int:
+        return sum(charging[:3]) * self._site.voltage_v // 1000
 
     def _most_w(self, most: Triple) -> int:
         return sum(most) * highest_voltage_mv(self._site) // 1_000_000 + 1 if any(most) else 0

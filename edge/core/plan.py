@@ -132,6 +132,9 @@ class Solver:
         c.earliness_per_kwh_h = problem.earliness_per_kwh_h
         c.price_per_kwh = self._array("double[]", list(problem.price_per_kwh))
         c.base_w = self._array("double[]", list(problem.base_w or ()) or [0.0] * problem.slots)
+        if problem.own is not None:
+            c.own_w = self._array("double[]", list(problem.own.w))
+            c.own_per_kwh = self._array("double[]", list(problem.own.price_per_kwh))
         c.nodes = self._array("struct pl_node[]", nodes)
         c.chargers = self._array("struct pl_charger[]", chargers)
         c.limits_ma = self._array("int64_t[]", limits_ma)

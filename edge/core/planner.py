@@ -46,6 +46,7 @@ class Known:
     prices: tuple[PriceNow, ...]
     ceilings: tuple[Ceiling, ...]
     demand: tuple[DemandNow, ...] = ()
+    export: tuple[PriceNow, ...] = ()
 
     def key(self) -> tuple[object, ...]:
         """Return what counts as a change: not that time passes, energy flows or a peak grows."""
@@ -112,7 +113,10 @@ def known(
     )
     prices = tuple(calendar.steering(tick.wall_ms, 0))
     demand = tuple(calendar.demand(tick.wall_ms))
-    return Known(tuple(stayers), tuple(draws), calendar.windows(tick.wall_ms), prices, ceilings, demand)
+    export = tuple(calendar.export(tick.wall_ms))
+    return Known(
+        tuple(stayers), tuple(draws), calendar.windows(tick.wall_ms), prices, ceilings, demand, export
+    )
 
 
 class Planner:
@@ -165,6 +169,7 @@ class Planner:
             ceilings=facts.ceilings,
             other=base_load.profiles(others),
             demand=facts.demand,
+            export=facts.export,
         )
         return [MakePlan(self._number, prospect)]
 

@@ -8,7 +8,8 @@ five minutes of the clock, which every price and nearly every event begins on.
 Rule 1: a price counts with its share of a slot; a limit counts for the whole of a slot that it touches.
 Rule 2: watts become amperes in the balancer at the highest plausible voltage; the plan leaves the same.
 Rule 3: no price, and no charge on the peak, makes a vehicle go without what it needs: that costs more.
-Rule 4: who is to come within a day by its window is planned for as well, for its peak and its room.
+Rule 4: what the site would export comes first, at what exporting it would have paid; it never makes room.
+Rule 5: who is to come within a day by its window is planned for as well, for its peak and its room.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ from edge.core import forecast
 from edge.core.grid import highest_voltage_mv
 from edge.core.windows import stays
 from edge.model.dayplan import LONG_SLOT_MS, SLOT_MS, SLOTS_MAX, Ceiling, Four, Prospect, Stayer
-from edge.model.planning import MAX_CHARGERS, Demand, LimitMa, PlanCharger, PlanNode, Problem
-from edge.model.records import DemandNow
+from edge.model.planning import MAX_CHARGERS, Demand, LimitMa, Own, PlanCharger, PlanNode, Problem
+from edge.model.records import DemandNow, PriceNow
 from edge.model.site import Node, Site
 from edge.model.units import DAY_MS, HIGHEST_VOLTAGE_PER_NOMINAL, HOUR_MS, MINUTE_MS, PHASES, SECOND_MS
 
@@ -88,6 +89,7 @@ def draw(site: Site, prospect: Prospect) -> Drawn:
         chargers=tuple(_charger(s, node_of[s.charger], time, unmet * weights[s.priority]) for s in stayers),
         demand=Demand(charge.per_kw_micro / 1e6, charge.already_w / 1000) if charge else None,
         base_w=_base_w(charge, time, loads[site.nodes[0].id]) if charge else None,
+        own=_own(time, loads[site.nodes[0].id], prices),
         earliness_per_kwh_h=EARLINESS * (dearest or 1.0),
         lawful=True,
         gap=GAP,
@@ -101,17 +103,24 @@ def slot_prices(prospect: Prospect, slot_ms: int, slots: int) -> tuple[float, ..
     Prices are in order of time and do not overlap.
     """
     dearest = max((p.price_micro for p in prospect.prices), default=0)
+    return _means(prospect.prices, dearest, prospect.wall_ms, slot_ms, slots)
+
+
+def _means(
+    prices: Sequence[PriceNow], without_micro: int, wall_ms: int, slot_ms: int, slots: int
+) -> tuple[float, ...]:
+    """Return the mean price of every slot.  without_micro: what time without a price counts as."""
     found = []
     for slot in range(slots):
-        begin = prospect.wall_ms + slot * slot_ms
+        begin = wall_ms + slot * slot_ms
         end = begin + slot_ms
         without_ms, sum_micro = slot_ms, 0
-        for price in prospect.prices:
+        for price in prices:
             within_ms = min(price.to_wall_ms, end) - max(price.from_wall_ms, begin)
             if within_ms > 0:
                 without_ms -= within_ms
                 sum_micro += within_ms * price.price_micro
-        found.append((sum_micro + without_ms * dearest) / slot_ms / 1e6)
+        found.append((sum_micro + without_ms * without_micro) / slot_ms / 1e6)
     return tuple(found)
 
 
@@ -193,9 +202,10 @@ def _node(node: Node, time: _Time, load: list[Four]) -> PlanNode:
         caps_ma = [c.limit_ma for c in holding if c.limit_ma is not None]
         m1, m2, m3 = (min([m, *caps_ma]) for m in node.limit_ma)
         limit_ma.append((m1 - l1, m2 - l2, m3 - l3))
-        caps_w = [c.limit_w if c.charging else c.limit_w - watts for c in holding if c.limit_w is not None]
+        takes_w = max(0, watts)  # what flows back makes no room
+        caps_w = [c.limit_w if c.charging else c.limit_w - takes_w for c in holding if c.limit_w is not None]
         if node.limit_w is not None:
-            caps_w.append(node.limit_w - watts)
+            caps_w.append(node.limit_w - takes_w)
         limit_w.append(min(caps_w) * under // over if caps_w else None)
     return PlanNode(node.id, node.parent, _short(limit_ma), _short(limit_w))
 
@@ -245,6 +255,15 @@ def _base_w(charge: DemandNow, time: _Time, load: list[Four]) -> tuple[float, ..
         counts = any(a < begin + time.slot_ms and b > begin for a, b in charge.open_wall_ms)
         found.append(float(four[3]) if counts else -UNCOUNTED_W)
     return tuple(found)
+
+
+def _own(time: _Time, load: list[Four], prices: tuple[float, ...]) -> Own | None:
+    """Return what the site would export in every slot and what that would pay, where it is not dearer."""
+    surplus = tuple(float(max(0, -four[3])) for four in load)
+    if not any(surplus):
+        return None
+    paid = _means(time.prospect.export, 0, time.prospect.wall_ms, time.slot_ms, time.slots)
+    return Own(surplus, tuple(map(min, paid, prices)))
 
 
 def _unmet_per_kwh(prospect: Prospect, slot_ms: int, dearest: float) -> float:

@@ -41,6 +41,17 @@ def on_site_phases(
     return (triple[0], triple[1], triple[2])
 
 
+def _signed(currents: Triple, powers_w: Triple | None) -> Triple:
+    """Return currents with the sign of their phase's power: many meters show magnitudes alone.
+
+    The power of all phases together says nothing of one of them, which may take while the others give.
+    """
+    if powers_w is None:
+        return currents
+    l1, l2, l3 = (-abs(a) if w < 0 else a for a, w in zip(currents, powers_w, strict=True))
+    return (l1, l2, l3)
+
+
 @dataclass(slots=True)
 class MeterKnown:
     """A meter's latest.  at_ms: None until it has answered once.  counter_wh: import, as far as it counts.
@@ -60,6 +71,7 @@ class MeterKnown:
         currents = on_site_phases(values, CURRENT_KEYS, meter.phases)
         if currents is not None:
             ratio = meter.ratio
+            currents = _signed(currents, on_site_phases(values, POWER_KEYS, meter.phases))
             self.currents_ma = (currents[0] * ratio, currents[1] * ratio, currents[2] * ratio)
             self.at_ms = at_ms
             power = values.get("power_w")

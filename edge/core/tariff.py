@@ -10,7 +10,7 @@ Local hours come from the time zone database, so the days on which clocks change
 an hour, and zones with half hours work.  Pure look-ups: no clock; a Book only remembers the days it has seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -155,14 +155,36 @@ def prices(
     have had so far; it is taken to stay so.
     """
     book = tariff if isinstance(tariff, Book) else Book(tariff)
+
+    def up(moment: Moment) -> int | None:
+        nano = book.price_nano(moment, filled)
+        return None if nano is None else -(-nano // _NANO_PER_MICRO)
+
+    return _stretches(book, from_wall_ms, to_wall_ms, up)
+
+
+def export_prices(book: Book, from_wall_ms: int, to_wall_ms: int) -> list[PriceNow]:
+    """Return what is paid for export, as prices() returns what import costs.  Rounded down (I8)."""
+    if not book.tariff.exports:
+        return []
+
+    def down(moment: Moment) -> int | None:
+        number = book.export(moment)
+        return None if number is None else book.tariff.exports[number].price_nano // _NANO_PER_MICRO
+
+    return _stretches(book, from_wall_ms, to_wall_ms, down)
+
+
+def _stretches(
+    book: Book, from_wall_ms: int, to_wall_ms: int, price: Callable[[Moment], int | None]
+) -> list[PriceNow]:
     stretches: list[PriceNow] = []
     at = from_wall_ms
     while at < to_wall_ms:
         # Prices change at whole quarters of the local clock, and so of UTC: every zone is off by such.
         end = min(at // QUARTER_MS * QUARTER_MS + QUARTER_MS, to_wall_ms)
-        nano = book.price_nano(book.moment(at), filled)
-        if nano is not None:
-            micro = -(-nano // _NANO_PER_MICRO)
+        micro = price(book.moment(at))
+        if micro is not None:
             last = stretches[-1] if stretches else None
             goes_on = last is not None and last.price_micro == micro and last.to_wall_ms == at
             start = stretches.pop().from_wall_ms if goes_on else at

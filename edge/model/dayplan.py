@@ -59,8 +59,9 @@ class Ceiling(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """What a node took that was not charging.  now: at this moment; None while its meter is silent.
+    """What a node took that was not charging; W are negative where more is made than taken.
 
+    now: at this moment; None while its meter is silent.
     day: by quarter of the day, of the recent days.  week: by quarter of the week, of that weekday.
     error: the mean of how far the forecast was off, each way.
     """
@@ -75,6 +76,7 @@ class Prospect(msgspec.Struct, frozen=True):
     """All that a plan is made of, as the core knew it at wall_ms.
 
     stayers: the vehicles that are there.  windows: who is expected.  other: of metered nodes.
+    export: what is paid for what flows back, where anything is.
     """
 
     wall_ms: int
@@ -85,6 +87,7 @@ class Prospect(msgspec.Struct, frozen=True):
     ceilings: tuple[Ceiling, ...] = ()
     other: dict[str, Profile] = {}
     demand: tuple[DemandNow, ...] = ()
+    export: tuple[PriceNow, ...] = ()
 
 
 class Stretch(msgspec.Struct, frozen=True, array_like=True):

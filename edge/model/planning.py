@@ -63,6 +63,16 @@ class Demand(msgspec.Struct, frozen=True):
     already_kw: float
 
 
+class Own(msgspec.Struct, frozen=True):
+    """What the site has of its own: in each slot charging takes up to w of it first, at this price.
+
+    price_per_kwh: at most that of the problem; what exporting it would have paid.
+    """
+
+    w: tuple[float, ...]
+    price_per_kwh: tuple[float, ...]
+
+
 class Problem(msgspec.Struct, frozen=True):
     """What to plan.  price_per_kwh: one per slot.  base_w: what else the site takes, per slot, or None."""
 
@@ -73,6 +83,7 @@ class Problem(msgspec.Struct, frozen=True):
     chargers: tuple[PlanCharger, ...]
     demand: Demand | None = None
     base_w: tuple[float, ...] | None = None
+    own: Own | None = None
     earliness_per_kwh_h: float = 0.0
     lawful: bool = False
     gap: float = 0.001
@@ -146,13 +157,9 @@ def _horizon_faults(problem: Problem) -> Iterator[str]:
         yield f"slot_s: expected 1 to 86400 seconds, not {problem.slot_s}"
     if len(problem.price_per_kwh) != problem.slots:
         yield f"price_per_kwh: expected {problem.slots} prices, not {len(problem.price_per_kwh)}"
-    base_w = problem.base_w or ()
-    if problem.base_w is not None and len(base_w) != problem.slots:
-        yield f"base_w: expected {problem.slots} entries, not {len(base_w)}"
-    for key, values in (("price_per_kwh", problem.price_per_kwh), ("base_w", base_w)):
-        for t, value in enumerate(values):
-            if _outside(value, -MOST, MOST):
-                yield f"{key}[{t}]: expected a number within ±{MOST:g}, not {value}"
+    yield from _series_faults(problem)
+    if problem.own is not None:
+        yield from _own_faults(problem.own, problem)
     demand = problem.demand or Demand(0, 0)
     if _outside(demand.per_kw, 0, MOST):
         yield f"demand: per_kw: expected 0 to {MOST:g}, not {demand.per_kw}"
@@ -164,6 +171,29 @@ def _horizon_faults(problem: Problem) -> Iterator[str]:
         yield f"gap: expected 0 or more, not {problem.gap}"
     if _outside(problem.max_ms, 0, 1e9):
         yield f"max_ms: expected 0 or more, not {problem.max_ms}"
+
+
+def _series_faults(problem: Problem) -> Iterator[str]:
+    base_w = problem.base_w or ()
+    if problem.base_w is not None and len(base_w) != problem.slots:
+        yield f"base_w: expected {problem.slots} entries, not {len(base_w)}"
+    for key, values in (("price_per_kwh", problem.price_per_kwh), ("base_w", base_w)):
+        for t, value in enumerate(values):
+            if _outside(value, -MOST, MOST):
+                yield f"{key}[{t}]: expected a number within ±{MOST:g}, not {value}"
+
+
+def _own_faults(own: Own, problem: Problem) -> Iterator[str]:
+    for key, values in (("w", own.w), ("price_per_kwh", own.price_per_kwh)):
+        if len(values) != problem.slots:
+            yield f"own: {key}: expected {problem.slots} entries, not {len(values)}"
+            return
+    for t, (watts, price) in enumerate(zip(own.w, own.price_per_kwh, strict=True)):
+        if _outside(watts, 0, MOST):
+            yield f"own: w[{t}]: expected 0 to {MOST:g}, not {watts}"
+        most = problem.price_per_kwh[t] if t < len(problem.price_per_kwh) else MOST
+        if _outside(price, -MOST, most):
+            yield f"own: price_per_kwh[{t}]: expected at most price_per_kwh[{t}], {most}, not {price}"
 
 
 def _tree_faults(nodes: tuple[PlanNode, ...]) -> Iterator[str]:

@@ -104,3 +104,34 @@ def test_a_clock_that_is_not_set_teaches_nothing() -> None:
     for minute in range(60):
         load.fold(other(9), Tick(minute * MINUTE_MS, MONDAY_MS + minute * MINUTE_MS, wall_trusted=False))
     assert not any(load.profiles(other(1))["main"].day)
+
+
+def sunny(net_w: int, known: bool = True) -> dict[str, Other]:
+    """A node whose roof feeds back: nothing to be seen in its currents, a sign in its power."""
+    return {"main": Other((0, 0, 0), (0, 0, 0), 0, 0, known, net_w=net_w)}
+
+
+def sun(load: BaseLoad, from_ms: int, net_w: int) -> None:
+    for minute in range(24 * 60):
+        wall_ms = from_ms + minute * MINUTE_MS
+        load.fold(sunny(net_w), Tick(wall_ms, wall_ms))
+
+
+def watts(load: BaseLoad, now: dict[str, Other]) -> int:
+    quarters = forecast.quarters(MONDAY_MS + 2 * DAY_MS, HOUR_MS, 3, SITE.timezone)
+    return forecast.ahead(load.profiles(now)["main"], MOST, HOUR_MS, quarters)[2][3]
+
+
+def test_a_roof_is_a_negative_load_with_a_margin_and_none_while_its_meter_is_silent() -> None:
+    load = BaseLoad(SITE)
+    sun(load, MONDAY_MS, -9_000)
+    assert watts(load, sunny(-9_000)) == -9_000
+    sun(load, MONDAY_MS + DAY_MS, -6_000)
+    # usual by now: that quarter of the week not known yet, recent days a third of the way to -6 000; less
+    # the mean error of 3 000
+    assert watts(load, sunny(-6_000)) == -8_000 + 3_000
+    assert watts(load, sunny(-6_000, known=False)) == 0
+
+
+def test_a_roof_without_history_is_not_taken_to_shine_all_night() -> None:
+    assert watts(BaseLoad(SITE), sunny(-9_000)) == 0

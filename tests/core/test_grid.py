@@ -166,3 +166,25 @@ def test_chargers_below_a_node_below_count_as_charging_too() -> None:
     state = State(site)
     read(state, takes(0, "bay-1", 10), flows(500, 30, 30, 30))
     assert OtherLoad(site).at(state, 1_000)["main"].now_ma == (20_000,) * 3
+
+
+def test_what_flows_back_has_a_sign_in_the_net_figure_and_makes_no_room() -> None:
+    """Rule 5: 20 A back on each phase while 10 A go into a vehicle: 30 A of sun, no headroom from it."""
+    state, load = depot_state()
+    back = flows(500, -20, -20, -20)
+    read(
+        state,
+        takes(0, "bay-1", 10),
+        msgspec.structs.replace(back, values={**back.values, "power_w": -13_800}),
+    )
+    other = load.at(state, 1_000)["main"]
+    assert other.net_w == -13_800 - 3 * 10 * 230
+    assert (other.now_ma, other.high_ma, other.now_w, other.high_w) == ((0, 0, 0), (0, 0, 0), 0, 0)
+
+
+def test_a_silent_meter_tells_of_no_sun() -> None:
+    """I3: PV counts as 0 while nobody measures it."""
+    state, load = depot_state()
+    read(state, flows(0, -20, -20, -20))
+    silent = load.at(state, 6_000)["main"]
+    assert silent.net_w is None and silent.now_ma == (40_000,) * 3

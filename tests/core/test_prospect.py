@@ -223,3 +223,38 @@ def test_every_prospect_is_a_problem_that_can_be_planned(look: Prospect) -> None
         lefts = [stretch.left_wh for stretch in row.stretches]
         assert lefts == sorted(lefts, reverse=True)
         assert all(s.current_ma == 0 or s.current_ma >= 6_000 for s in row.stretches)
+
+
+def test_what_the_site_would_export_is_planned_first_and_makes_no_room() -> None:
+    """9 kW of sun at a limit of 12 kW: 9 kW at the price of export, and still 12 kW and no more."""
+    site = depot(2, limit_ma=63_000, other_max_ma=20_000, limit_w=12_000)
+    sun = {"main": Profile(now=(0, 0, 0, -9_000), day=((0, 0, 0, -9_000),) * 96)}
+    paid = (price(0, 30, 50_000), price(30, 60, 300_000))
+    problem = drawn(stayer(hours=1.5), site=site, other=sun, prices=(price(0, 90, 200_000),), export=paid)
+    assert problem.own is not None and fault(problem) is None
+    assert set(problem.own.w) == {9_000.0}
+    # what was not paid would have been given away; what pays more than import costs is not modelled as gain
+    assert [problem.own.price_per_kwh[n] for n in (0, 5, 6, 11, 12)] == [0.05, 0.05, 0.2, 0.2, 0.0]
+    assert problem.nodes[0].limit_w == (12_000 * 10 // 11,)
+    assert problem.nodes[0].limit_ma == ((63_000,) * 3,)
+
+
+def test_without_sun_nothing_is_its_own() -> None:
+    assert drawn(stayer(), other={"main": Profile(now=(0, 0, 0, 5_000))}).own is None
+
+
+def test_a_vehicle_does_not_run_ahead_of_cheaper_sun_to_come() -> None:
+    """No later slot is cheaper to import in, but an hour from now the roof gives."""
+    day = [(0, 0, 0, 0)] * 96
+    quarter = WALL_MS // (15 * MINUTE_MS) * 15 * MINUTE_MS
+    for n in range(4, 8):
+        local = prospect.forecast.quarter_of_week(quarter + n * 15 * MINUTE_MS, SITE.timezone) % 96
+        day[local] = (0, 0, 0, -11_000)
+    profile = {"main": Profile(now=(0, 0, 0, 0), day=tuple(day))}
+    far = stayer(hours=3, need_wh=30_000)
+    prices = (price(0, 180, 200_000),)
+    with_sun = dayplan.made(SITE, Prospect(WALL_MS, (far,), prices=prices, other=profile))
+    without = dayplan.made(SITE, Prospect(WALL_MS, (far,), prices=prices))
+    assert all(s.ahead for s in without.rows[0].stretches)
+    before = [s for s in with_sun.rows[0].stretches if s.to_slot <= 12]
+    assert before and not any(s.ahead for s in before)

@@ -230,3 +230,15 @@ def test_a_meter_behind_transformers_counts_with_their_ratio() -> None:
     state.read("grid", 0, flows(0, 1, 2, 3).values)
     assert state.meters["grid"].currents_ma == (40_000, 80_000, 120_000)
     assert state.meters["grid"].power_w == 40 * 6 * 230
+
+
+def test_a_meter_of_magnitudes_gets_its_sign_from_the_power_of_each_phase() -> None:
+    """Import on L1 beside export on L2 and L3; the sum of all powers would hide the load on L1."""
+    state = State(depot(1))
+    values: dict[str, int | str] = {"current_l1_ma": 5_000, "current_l2_ma": 9_000, "current_l3_ma": -9_000}
+    powers: dict[str, int | str] = {"power_l1_w": 1_100, "power_l2_w": -2_000, "power_l3_w": -2_000}
+    state.read("grid", 0, values | powers)
+    assert state.meters["grid"].currents_ma == (5_000, -9_000, -9_000)
+    assert state.meters["grid"].power_w == -2_900
+    state.read("grid", 0, values | {"power_w": -2_900})
+    assert state.meters["grid"].currents_ma == (5_000, 9_000, -9_000)

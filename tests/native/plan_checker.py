@@ -38,6 +38,10 @@ def cost(problem: Document, amps: dict[str, list[Any]]) -> float:
             kwh += kw * hours
             total += kw * hours * (problem["price_per_kwh"][t] + early * t * hours)
         total += c["unmet_per_kwh"] * max(0.0, c["energy_wh"] / 1000 - kwh)
+    if own := problem.get("own"):
+        for t, base in enumerate(problem.get("base_w") or [0] * problem["slots"]):
+            free = min(site[t] - float(base) / 1000, own["w"][t] / 1000)
+            total -= free * hours * (problem["price_per_kwh"][t] - own["price_per_kwh"][t])
     demand = problem.get("demand")
     if demand:
         total += demand["per_kw"] * max(0.0, max(site) - demand["already_kw"])

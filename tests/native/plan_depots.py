@@ -56,6 +56,16 @@ def depot(
     }
 
 
+def with_roof(document: Document, peak_kw: float, export_per_kwh: float = 0.07) -> Document:
+    """Return the same depot with a roof that makes so much at noon; what it would export is used first."""
+    slots, slot_s = document["slots"], document["slot_s"]
+    clock = [(12 + t * slot_s / 3600) % 24 for t in range(slots)]
+    sun = [max(0.0, math.cos((c - 12.5) / 6 * math.pi / 2)) if 6 < c < 19 else 0.0 for c in clock]
+    base = [round(b - 1000 * peak_kw * s) for b, s in zip(document["base_w"], sun, strict=True)]
+    own = {"w": [max(0, -b) for b in base], "price_per_kwh": [export_per_kwh] * slots}
+    return {**document, "base_w": base, "own": own}
+
+
 def nudged(document: Document, seed: int) -> Document:
     """Return the same problem with needs up to 1 % smaller and other load up to 1 % different."""
     dice = random.Random(f"nudged {seed}")

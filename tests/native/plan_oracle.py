@@ -41,6 +41,7 @@ class Oracle:
         loads = self._columns()
         self._circuits(loads)
         self._demand(loads)
+        self._own(loads)
         self.model = self._model()
 
     def solve(self, method: str = "simplex", limit_s: float = 1e9) -> Optimum:
@@ -157,6 +158,21 @@ class Oracle:
             row = [(column, 1.0) for _, column in there]
             self._rows.append(([*row, (peak, -1.0)], demand["already_kw"] - base[t] / 1000, False))
             self.row_keys.append(("peak", t))
+
+    def _own(self, loads: list[list[tuple[Document, int]]]) -> None:
+        """Pay less for what the site has of its own: a column per slot, not above it nor above the load."""
+        own = self.problem.get("own")
+        if not own:
+            return
+        hours = self.problem["slot_s"] / 3600
+        for t, there in enumerate(loads):
+            self._cost.append(hours * (own["price_per_kwh"][t] - self.problem["price_per_kwh"][t]))
+            self._least.append(0.0)
+            self._most.append(own["w"][t] / 1000)
+            self.column_keys.append(("own", t))
+            row = [(column, -1.0) for _, column in there]
+            self._rows.append(([*row, (len(self._cost) - 1, 1.0)], 0.0, False))
+            self.row_keys.append(("own", t))
 
     def _model(self) -> Any:
         lp = highspy.HighsLp()

@@ -73,6 +73,11 @@ def problems(draw, *, phases=((1,), (2,), (3,), (1, 2, 3), (1, 2), (2, 3), (1, 3
         problem["demand"] = {"per_kw": draw(st.sampled_from([0.0, 0.4, 15.0])), "already_kw": already}
         watts = st.integers(-2000, 20_000)
         problem["base_w"] = draw(st.lists(watts, min_size=slots, max_size=slots))
+    if draw(st.booleans()):
+        watts = st.lists(st.sampled_from([0, 1000, 4000, 9000, 80_000]), min_size=slots, max_size=slots)
+        less = st.lists(st.sampled_from([0.0, 0.05, 0.3]), min_size=slots, max_size=slots)
+        own = [full - off for full, off in zip(problem["price_per_kwh"], draw(less), strict=True)]
+        problem["own"] = {"w": draw(watts), "price_per_kwh": own}
     return problem
 
 
@@ -124,3 +129,43 @@ def test_real_depots_are_solved_to_the_gap_asked_for():
         assert best - near(best) <= answer["objective"] <= best * 1.001
         assert answer["gap"] <= 0.001
         assert answer["stopped"] == "gap"
+
+
+def test_a_depot_with_a_roof_uses_its_own_power_first_and_is_solved_to_the_gap():
+    for seed, room in ((1, 1.0), (2, 0.75)):
+        problem = plan_depots.with_roof(plan_depots.depot(40, 96, 900, seed, room=room), peak_kw=150)
+        answer = solved(problem)
+        assert plan_checker.faults(problem, answer) == []
+        best = optimum(problem)
+        assert answer["lower_bound"] <= best + near(best)
+        assert best - near(best) <= answer["objective"] <= best + 0.001 * abs(best)
+
+
+def test_own_power_is_worth_knowing_of():
+    """A plan that knows only what importing costs is one that costs more."""
+    roof = plan_depots.with_roof(
+        plan_depots.depot(40, 96, 900, 3, room=1.0), peak_kw=150, export_per_kwh=0.02
+    )
+    problem = {**roof, "demand": None}
+    blind = solved({**problem, "own": None})
+    assert plan_checker.cost(problem, blind["amps"]) > 1.02 * solved(problem)["objective"]
+
+
+def test_a_warm_start_takes_what_is_its_own_along():
+    problem = plan_depots.with_roof(plan_depots.depot(12, 96, 900, 3), peak_kw=60)
+    first = plan.Solver(problem_of(problem))
+    while first.step().gap > 0.001:
+        pass
+    again = plan.Solver(problem_of(problem), warm=first)
+    assert again.progress().gap <= 0.002
+    without = plan.Solver(problem_of({**problem, "own": None}), warm=first)
+    while without.step().gap > 0.001:
+        pass
+    back = plan.Solver(problem_of(problem), warm=without)
+    while back.step().gap > 0.001:
+        pass
+    best = optimum(problem)
+    for solver in (again, back):
+        assert (
+            solver.progress().lower_bound <= best + near(best) <= solver.progress().objective + 2 * near(best)
+        )
