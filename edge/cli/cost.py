@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 
 from edge.cli import CallError, asking, recorded
+from edge.cli.progress import Progress
 from edge.cli.tariff import tariff_of
+from edge.report.hindsight import Watch
 from edge.report.money import Money
 from edge.shell import costs, words
 from edge.shell.costs import MonthMoney
@@ -40,12 +42,25 @@ def run(args: argparse.Namespace) -> int:
         site = load(args.site)
         tariff = tariff_of(args, site.timezone)
         until_wall_ms = int(store.meta("last_wall_ms") or 0)
-        found = costs.of_month(store, site, tariff, args.month, until_wall_ms)
+        found = costs.of_month(store, site, tariff, args.month, until_wall_ms, _watch())
+        Progress.end()
     if args.json:
         asking.print_json(_document(found))
     else:
         _tell(found.money, found.missing_ms)
     return 0 if found.money.energy_wh else 1
+
+
+def _watch() -> Watch:
+    """Return what shows how far the search for the best is: a month of many vehicles takes minutes."""
+    progress: Progress | None = None
+
+    def step(tries: int) -> None:
+        nonlocal progress
+        progress = progress or Progress(tries)
+        progress.step("looking for the best in hindsight")
+
+    return step
 
 
 def _document(found: MonthMoney) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from drivers.table import Table
 from edge.cli import CallError
+from edge.cli.progress import Progress
 from edge.model.site import Line
 from edge.shell import buses, ports, scan
 from edge.shell.outcome import Unplugged
@@ -70,43 +71,6 @@ def run(args: argparse.Namespace) -> int:
         print(fragment(found, args.where[0] if args.on == "serial" else ""))
         print(f"depot scan: {len(found)} found in {seconds:g} s", file=sys.stderr)
     return 0 if found else 1
-
-
-class Progress:
-    """How far a scan is, and how long it will still take, on standard error."""
-
-    _shown_at = 0.0
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done, self._began = max(total, 1), 0, time.monotonic()
-
-    def step(self, what: str, count: int = 1) -> None:
-        """Note that so many of the total are done."""
-        self._done += count
-        now = time.monotonic()
-        terminal = sys.stderr.isatty()
-        if now - Progress._shown_at < (0.2 if terminal else 5.0):
-            return
-        Progress._shown_at = now
-        left_s = (now - self._began) / self._done * (self._total - self._done)
-        text = f"{what}: {100 * self._done // self._total} %, about {_duration(left_s)} left"
-        print(
-            f"\r\x1b[K{text}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True
-        )
-
-    def skip(self, count: int) -> None:
-        """Note that some need not be done."""
-        self._total = max(self._done, self._total - count)
-
-    @staticmethod
-    def end() -> None:
-        """Clear the line."""
-        if sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 # TCP ------------------------------------------------------------------------------------------------

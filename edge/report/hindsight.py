@@ -38,6 +38,9 @@ SEARCHES = 8
 SWEEPS = 2
 ANY = -1
 
+Watch = Callable[[int], None]
+"""Told after every planned month how many there will be."""
+
 Caps = dict[int, float]
 """W by the number of a demand price whose windows it holds in; ANY: at any time."""
 
@@ -66,14 +69,19 @@ class Best(msgspec.Struct, frozen=True):
     gap_ppm: int
 
 
+def nobody(tries: int) -> None:
+    """Watch nothing."""
+
+
 def best(
     site: Site,
     tariff: Tariff,
     quarters: Sequence[Quarter],
     stays: Sequence[Stay],
     cost: Callable[[Mapping[str, Mapping[int, int]]], int],
+    watch: Watch = nobody,
 ) -> Best:
-    """Return the cheapest way found.  cost: the bill of a way, in millionths.
+    """Return the cheapest way found.  cost: the bill of a way, in millionths.  watch: hears of every try.
 
     What really happened is among the candidates: hindsight is never dearer.
     """
@@ -83,8 +91,12 @@ def best(
     month = _Month(site, tariff, quarters, stays)
     tried = [(cost(real), Best(real, 0))]
 
+    sweeps = SWEEPS if len(month.dimensions) > 1 else 1
+    tries = 1 + sweeps * len(month.dimensions) * (SEARCHES + 2)
+
     def bill_of(caps: Caps) -> int:
         way = month.planned(caps)
+        watch(tries)
         if way is None:
             return 10**18  # somebody would have gone without
         total = cost(way.way)
@@ -96,7 +108,7 @@ def best(
 
     caps: Caps = {}
     bill_of(caps)
-    for _ in range(SWEEPS if len(month.dimensions) > 1 else 1):
+    for _ in range(sweeps):
         for number in month.dimensions:
             low_w, high_w = month.range_w(number)
             others = {n: w for n, w in caps.items() if n != number}

@@ -24,7 +24,7 @@ from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import HOUR_MS, QUARTER_MS
 from edge.report.bill import Bill, bill, months_wall
-from edge.report.hindsight import Stay, best
+from edge.report.hindsight import Stay, Watch, best, nobody
 
 Charged = Mapping[str, Mapping[int, int]]
 """What each session got in each quarter of an hour, in Wh, by the quarter's beginning."""
@@ -135,9 +135,16 @@ def charged_otherwise(quarters: Iterable[Quarter], stays: Sequence[Stay], way: C
 
 
 def money(
-    site: Site, tariff: Tariff, month: str, quarters: Sequence[Quarter], stays: Sequence[Stay]
+    site: Site,
+    tariff: Tariff,
+    month: str,
+    quarters: Sequence[Quarter],
+    stays: Sequence[Stay],
+    watch: Watch = nobody,
 ) -> Money:
     """Return the month in all three ways.  quarters: of the month, and of the history that its bill needs.
+
+    watch: hears how far the search for the best is.
 
     Raises ValueError if the month is not "YYYY-MM".
     """
@@ -151,7 +158,7 @@ def money(
         return bill(tariff, load, month)
 
     during = [q for q in quarters if from_ms <= q.start_wall_ms < to_ms]
-    found = best(site, tariff, during, stays, lambda way: billed(way).total_micro)
+    found = best(site, tariff, during, stays, lambda way: billed(way).total_micro, watch)
     ways: dict[str, Charged] = {"billed": real, "uncontrolled": uncontrolled(stays), "hindsight": found.way}
     energy_wh = sum(s.energy_wh for s in stays)
     made = [_way(name, billed(way), without, energy_wh) for name, way in ways.items()]

@@ -7,6 +7,7 @@ import msgspec
 
 from edge.model.site import Site
 from edge.model.tariff import Tariff
+from edge.report.hindsight import Watch, nobody
 from edge.report.money import Money, money, stays
 from edge.shell import bills
 from edge.shell.storelookups import Lookups
@@ -19,7 +20,9 @@ class MonthMoney(msgspec.Struct, frozen=True):
     missing_ms: int
 
 
-def of_month(store: Lookups, site: Site, tariff: Tariff, month: str, until_wall_ms: int) -> MonthMoney:
+def of_month(
+    store: Lookups, site: Site, tariff: Tariff, month: str, until_wall_ms: int, watch: Watch = nobody
+) -> MonthMoney:
     """Return the month's money, as far as the store knows it.
 
     until_wall_ms: how far the records go.  Raises ValueError if the month is not "YYYY-MM".
@@ -27,5 +30,5 @@ def of_month(store: Lookups, site: Site, tariff: Tariff, month: str, until_wall_
     load = bills.load_of_month(store, tariff, month, until_wall_ms)
     span = (load.from_wall_ms, load.to_wall_ms)
     there = stays(site, store.sessions(*span), store.charged(*span), *span)
-    found = money(site, tariff, month, load.quarters, there)
+    found = money(site, tariff, month, load.quarters, there, watch)
     return MonthMoney(found, max(0, load.during.missing_ms))

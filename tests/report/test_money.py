@@ -330,6 +330,20 @@ def test_the_command(capsys, kept):
     assert "8.00 USD  0.40 USD/kWh" in out and "2.00 USD  0.10 USD/kWh" in out
 
 
+def test_long_work_says_how_far_it_is_on_standard_error(capsys, kept, monkeypatch):
+    """Without a demand charge there is one try; it is told, and JSON stays alone on its side."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    ticks = iter(range(10_000))
+    monkeypatch.setattr("edge.cli.progress.time.monotonic", lambda: float(next(ticks)))
+    code, out, err = cost(capsys, kept, "--month", "2026-11", "--json")
+    assert code == 0
+    json.loads(out)
+    told = [line.removeprefix("\x1b[K") for line in err.split("\r") if "looking for" in line]
+    assert len(told) == 1
+    assert told[-1] == "looking for the best in hindsight: 100 %, about 0 s left"
+    assert err.endswith("\r\x1b[K")  # nothing is left on the line
+
+
 def test_the_command_says_what_is_wrong(capsys, kept):
     assert cost(capsys, kept, "--month", "2026-10")[0] == 1, "nobody charged"
     assert cost(capsys, kept, "--month", "November")[0] == 2

@@ -18,6 +18,7 @@ import pyte
 import pytest
 
 from edge.cli import COMMANDS, command_line, helptext, main
+from edge.cli.progress import Progress
 from tests.shell.test_control_cli import state
 
 __all__ = ["state"]
@@ -95,6 +96,26 @@ def test_bash_completes(typed: list[str], offered: list[str], capsys: Capture, t
     found = subprocess.check_output(["bash", "-c", ask], text=True).split()
     assert set(offered) <= set(found)
     assert all(each.startswith(typed[-1]) for each in found)
+
+
+def test_long_work_tells_its_share_and_the_time_left(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four steps of 30 s each; away from a terminal a line at most every five seconds."""
+    now = iter([0.0, 30.0, 31.0, 60.0, 90.0, 120.0])
+    monkeypatch.setattr("edge.cli.progress.time.monotonic", lambda: next(now))
+    progress = Progress(4)
+    progress.step("10.0.0.1")
+    progress.step("10.0.0.2", count=0)  # a second later: not told
+    for host in ("10.0.0.2", "10.0.0.3", "10.0.0.4"):
+        progress.step(host)
+    progress.end()
+    assert capsys.readouterr().err.splitlines() == [
+        "10.0.0.1: 25 %, about 2 min left",
+        "10.0.0.2: 50 %, about 60 s left",
+        "10.0.0.3: 75 %, about 30 s left",
+        "10.0.0.4: 100 %, about 0 s left",
+    ]
 
 
 class Terminal:
