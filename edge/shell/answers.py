@@ -287,3 +287,28 @@ class WindowStatus(msgspec.Struct, frozen=True):
     soc_pm: int = 0
     arrive_wh: int = 0
     must_leave: bool = False
+
+
+class UserStatus(msgspec.Struct, frozen=True):
+    """Somebody who may sign in.  role: viewer, fleet, electrician or administrator.
+
+    has_password: without one, only a sign-in code from the gateway's console lets in.
+    last_wall_ms: when they signed in last; 0 for never.
+    """
+
+    name: str
+    role: str
+    has_password: bool
+    made_wall_ms: int
+    last_wall_ms: int
+
+
+class TokenStatus(msgspec.Struct, frozen=True):
+    """A program that may ask.  last_wall_ms: its last use, to the hour; 0 for never."""
+
+    id: str
+    name: str
+    role: str
+    made_by: str
+    made_wall_ms: int
+    last_wall_ms: int

@@ -51,7 +51,7 @@ from edge.shell.links import Links
 from edge.shell.planning import Planning
 from edge.shell.pseudonyms import Pseudonyms
 from edge.shell.recorder import Recorder
-from edge.shell.statedir import CONTROL_SOCKET, PSEUDONYM_KEY, STORE
+from edge.shell.statedir import ACCOUNTS, CONTROL_SOCKET, PSEUDONYM_KEY, STORE
 from edge.shell.store import open_store
 from edge.shell.storefile import StoreTrouble
 from edge.shell.storeoutbox import Gone
@@ -103,12 +103,15 @@ class Daemon:
             report=lambda event_id: eventreport.made(
                 self.store, event_id, site.timezone, site.utility, self.clock.wall_ms()
             ),
+            accounts=state / ACCOUNTS,
         )
         self.links = Links(site, self.store, self.say, self.run_id, self.clock)
         self.planning = Planning(site, self._said_by_thread, self.clock)
         self._runs_in: asyncio.AbstractEventLoop | None = None
         names = Pseudonyms(state / PSEUDONYM_KEY)
         self._notes += [names.trouble] if names.trouble else []
+        closed = self.desk.reception.accounts.trouble
+        self._notes += [closed] if closed else []
         self._masters = buses.build(site, names.hiding(self.say), self.clock)
         self._master_of = {name: master for master in self._masters for name in master.members}
         self._inbox: asyncio.Queue[AnyEvent] = asyncio.Queue()

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,7 @@ from edge.shell.answers import (
 )
 from edge.shell.exclusions import ExclusionStatus, ExclusionWish
 from edge.shell.lookback import Lookback
+from edge.shell.reception import Reception
 from edge.shell.status import StatusMaker
 from edge.shell.windows import WindowWish, charger_of, checked, note
 
@@ -85,7 +87,7 @@ class Desk:
     """Answer for the daemon.
 
     say: hands an event to the core.  now_ms, wall_ms: the clocks.  report: makes the report of an event by
-    its id, None where nothing was measured of it; it reads the disk.
+    its id, None where nothing was measured of it; it reads the disk.  accounts: their file.
     ticks: how many were noted: another number is a newer status.
     """
 
@@ -98,8 +100,10 @@ class Desk:
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         report: Callable[[str], EventReport | None] = lambda event_id: None,
+        accounts: Path | None = None,
     ) -> None:
         self.site = site
+        self.reception = Reception(accounts, store.audit, now_ms, wall_ms)
         self.lookback = Lookback()
         self._store = store
         self._say = say

@@ -3,3 +3,4 @@
 CONTROL_SOCKET = "control.sock"
 STORE = "depot.db"
 PSEUDONYM_KEY = "pseudonym.key"
+ACCOUNTS = "accounts.json"

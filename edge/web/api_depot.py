@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 from edge.shell.answers import NotYetError, Status, Why
 from edge.web.house import House
 from edge.web.metrics import CONTENT_TYPE, metrics
+from edge.web.who import Visitor, who
 
 READERS_MAX = 100
 
@@ -49,7 +50,17 @@ def routes(house: House) -> list[ControllerRouterHandler]:
         if house.readers >= READERS_MAX:
             raise NotYetError(f"{READERS_MAX} pages are open already; close one")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        messages: AsyncIterator[bytes] = house.live.messages()
-        return Stream(messages, media_type="text/event-stream", headers=headers)
+        return Stream(_while_welcome(house, who()), media_type="text/event-stream", headers=headers)
 
     return [status, why, open_metrics, stream]
+
+
+async def _while_welcome(house: House, visitor: Visitor) -> AsyncIterator[bytes]:
+    """Yield the stream's messages until the visitor's session or token has ended."""
+    reception = house.desk.reception
+    async for message in house.live.messages():
+        if visitor.session and not reception.holds(visitor.session):
+            return
+        if visitor.token and not reception.accounts.has_token(visitor.token):
+            return
+        yield message

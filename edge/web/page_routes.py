@@ -13,6 +13,7 @@ from edge.report import performancepage
 from edge.shell.answers import NotYetError, UnknownError
 from edge.web.access import LANGUAGE_COOKIE
 from edge.web.day import day
+from edge.web.entry import way
 from edge.web.headers import POLICY
 from edge.web.house import House
 from edge.web.page import page, starting
@@ -66,9 +67,7 @@ def routes(house: House) -> list[ControllerRouterHandler]:
     async def speak(code: FromPath[str], request: Request) -> Redirect:  # type: ignore[type-arg]
         if code not in LANGUAGES:
             raise UnknownError(f"language: {code!r}: expected one of {', '.join(LANGUAGES)}")
-        to = request.query_params.get("to", "/")
-        here = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
-        answer = Redirect(to if here else "/", status_code=303)
+        answer = Redirect(way(request.query_params.get("to", "/")), status_code=303)
         answer.set_cookie(LANGUAGE_COOKIE, code, max_age=YEAR_S, samesite="lax", httponly=True)
         return answer
 

@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from edge.shell.answers import DeskError, NothingRecordedError, NotYetError, UnknownError
+from edge.shell.reception import NotAllowedError, NotSignedInError, TooManyTriesError
 from edge.web.headers import HEADERS
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 TITLES = {
+    303: "See there",
     400: "The request is wrong",
     401: "Nobody is signed in",
     403: "Not allowed",
@@ -28,6 +30,15 @@ TITLES = {
     429: "Too many tries",
     500: "Our mistake",
     503: "Not yet",
+}
+
+STATUS = {
+    UnknownError: 404,
+    NothingRecordedError: 404,
+    NotYetError: 503,
+    NotSignedInError: 401,
+    NotAllowedError: 403,
+    TooManyTriesError: 429,
 }
 
 
@@ -58,9 +69,9 @@ def problem(detail: str, status: int, more: dict[str, str] | None = None) -> Res
 
 
 def _desk_error(_: Request, error: DeskError) -> Response[Problem]:  # type: ignore[type-arg]
-    if isinstance(error, UnknownError | NothingRecordedError):
-        return problem(str(error), 404)
-    return problem(str(error), 503 if isinstance(error, NotYetError) else 400)
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 400)
+    more = {"Retry-After": str(error.wait_s)} if isinstance(error, TooManyTriesError) else {}
+    return problem(str(error), status, more)
 
 
 def _refused(_: Request, error: RefusedError) -> Response[Problem]:  # type: ignore[type-arg]

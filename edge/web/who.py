@@ -17,13 +17,17 @@ from edge.model.role import Role
 class Visitor(msgspec.Struct, frozen=True):
     """Somebody at the page.
 
-    name: of the account, or of its token; "" where nobody has signed in.  role: what they may do here.
-    csrf: of their session.  local: they come from the gateway itself.  set_up: there is no account yet.
+    name: of the account, or of the token; "" where nobody has signed in.  role: what they may do here.
+    csrf, session: of their session, "" without one.  token: the token's id, "" of a person.
+    address: where they come from; local: that is the gateway itself.  set_up: there is no account yet.
     """
 
     name: str = ""
     role: Role = Role.NOBODY
     csrf: str = ""
+    session: str = ""
+    token: str = ""
+    address: str = ""
     local: bool = False
     set_up: bool = False
 
@@ -31,6 +35,11 @@ class Visitor(msgspec.Struct, frozen=True):
     def signed_in(self) -> bool:
         """Tell whether this is a person with a session, or a program with a token."""
         return bool(self.name)
+
+    @property
+    def signature(self) -> str:
+        """Return who this is for the audit log."""
+        return f"token {self.name}" if self.token else self.name or f"somebody at {self.address}"
 
     def may(self, role: Role) -> bool:
         """Tell whether they may do what takes a role."""
