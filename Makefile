@@ -60,7 +60,7 @@ test-packages:
 	@deploy/need 'make test' gcc=gcc mosquitto=mosquitto mosquitto-clients=mosquitto_pub mbpoll=mbpoll \
 	  chromium=chromium postgresql=/usr/lib/postgresql/*/bin/initdb clang-14=clang-14 libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-* \
 	  nodejs=node npm=npm libmodbus-dev=/usr/share/doc/libmodbus-dev/examples/unit-test-client.c \
-	  gcovr=gcovr qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
+	  gcovr=gcovr systemd=systemd-analyze qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
 	  gcc-arm-linux-gnueabihf=arm-linux-gnueabihf-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h \
 	  libc6-dev-armhf-cross=/usr/arm-linux-gnueabihf/include/stdio.h
 

@@ -18,6 +18,7 @@ from edge.shell.daemon import Daemon, Guest
 from edge.shell.desk import Desk
 from edge.shell.homeassistant import HomeAssistant
 from edge.shell.mqtt import BadBroker
+from edge.shell.notify import keep_told
 from edge.web.app import app
 from edge.web.serve import serve
 
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         await serve(app(desk), args.host, args.port, bound)
 
     try:
-        guests: list[Guest] = [] if args.no_page else [page]
+        guests: list[Guest] = [keep_told] if args.no_page else [keep_told, page]
         if site.home_assistant:
             guests.append(HomeAssistant(site, site.home_assistant).run)
         daemon = Daemon(site, tariff, args.state, tuple(guests))
