@@ -184,9 +184,12 @@ def test_a_broker_hears_that_a_message_was_taken_only_when_the_disk_has_it(tmp_p
         line = Taking()
         daemon.links = line  # type: ignore[assignment]
         commits: list[list[str]] = []
+        three, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def commit() -> list[Gone]:
             commits.append(list(heard))
+            if len(commits) == 3:
+                loop.call_soon_threadsafe(three.set)
             if len(commits) == 1:
                 line.waiting.append(lambda: heard.append("three"))
                 raise StoreTrouble("the disk is full")
@@ -194,8 +197,7 @@ def test_a_broker_hears_that_a_message_was_taken_only_when_the_disk_has_it(tmp_p
 
         daemon._commit = commit  # type: ignore[method-assign]
         task = asyncio.ensure_future(daemon._commits())
-        while len(commits) < 3:
-            await asyncio.sleep(0.05)
+        await asyncio.wait_for(three.wait(), 30)
         task.cancel()
         daemon.store.close()
         return commits
