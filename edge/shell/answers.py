@@ -287,6 +287,8 @@ class WindowStatus(msgspec.Struct, frozen=True):
     soc_pm: int = 0
     arrive_wh: int = 0
     must_leave: bool = False
+    discharge: bool = False
+    keep_pm: int = 0
 
 
 class UserStatus(msgspec.Struct, frozen=True):

@@ -112,6 +112,8 @@ class WindowDesk(DeskBase):
             soc_pm=w.soc_pm,
             arrive_wh=w.arrive_wh,
             must_leave=w.must_leave,
+            discharge=w.discharge,
+            keep_pm=w.keep_pm,
         )
 
 
