@@ -25,7 +25,7 @@ from litestar.handlers import BaseRouteHandler
 
 from edge.model.role import Role, role_of
 from edge.shell.desk import Desk
-from edge.web import texts
+from edge.web import look, texts
 from edge.web.problems import RefusedError
 from edge.web.roles import ROLES
 from edge.web.who import Visitor, is_here
@@ -51,6 +51,7 @@ async def admit(connection: Connection, _: BaseRouteHandler) -> None:
     """Let a visitor in, or raise RefusedError."""
     wish = connection.cookies.get(LANGUAGE_COOKIE, "")
     texts.speak(texts.chosen(wish, connection.headers.get("accept-language", "")))
+    look.wear(connection.cookies.get(look.THEME_COOKIE, ""))
     desk: Desk = connection.app.state.desk
     visitor = visitor_of(connection, desk)
     is_here(visitor)

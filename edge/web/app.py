@@ -11,14 +11,24 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from edge.shell.desk import Desk
-from edge.web import api_accounts, api_depot, api_events, api_windows, page_routes, page_signin
+from edge.web import (
+    api_accounts,
+    api_depot,
+    api_events,
+    api_windows,
+    page_now,
+    page_routes,
+    page_signin,
+    page_why,
+)
 from edge.web.access import admit
 from edge.web.headers import with_headers
 from edge.web.house import House
 from edge.web.problems import HANDLERS
 
 # Whoever writes a file of routes adds it here, and its rows in roles.py.
-MODULES = (page_routes, page_signin, api_accounts, api_depot, api_windows, api_events)
+PAGES = (page_now, page_why, page_routes, page_signin)
+MODULES = (*PAGES, api_accounts, api_depot, api_windows, api_events)
 
 
 def app(desk: Desk) -> Litestar:

@@ -1,7 +1,7 @@
 """Everything on the page that changes, as texts by key: what the server renders first and sends after.
 
 Rule 1: a key that ends on the page is in `fields`, so the first page and every update cannot disagree.
-Rule 2: values are finished texts (or finished attribute values); the browser computes nothing.
+Rule 2: values are finished texts (or finished attribute values) in a language; the browser computes nothing.
 
     power                       41.2 kW
     n.main.l1.text              38 + 32 / 160 A
@@ -10,74 +10,74 @@ Rule 2: values are finished texts (or finished attribute values); the browser co
 """
 
 from collections import Counter
+from zoneinfo import ZoneInfo
 
 from edge.model.units import PHASES
 from edge.shell import words
 from edge.shell.answers import ChargerStatus, NodeStatus, PlanStatus, Status
+from edge.web.sentences import said
+from edge.web.texts import t
 
 # A bar ends a little above the limit, so that the limit is a line inside it and an overload is seen.
 BAR_PER_LIMIT = (110, 100)
 
-KIND_WORDS = {
-    "charging": "charging",
-    "waiting": "waiting",
-    "paused": "paused",
-    "free": "free",
-    "fault": "faulty",
-    "offline": "not answering",
-}
+# The sign before a charger's state: a state is never a colour alone.
+SIGNS = {"charging": "●", "waiting": "◔", "paused": "‖", "free": "○", "fault": "▲", "offline": "✕"}
 
 
 def fields(status: Status) -> dict[str, str]:
-    """Return every changing text of the page."""
+    """Return every changing text of the page, in the language that is spoken."""
     found = {
         "time": status.time,
-        "power": words.kw(status.power_w) if status.power_w is not None else "unknown",
-        "price": status.price_words or "unknown",
+        "power": said(words.kw(status.power_w)) if status.power_w is not None else t("now.unknown"),
+        "price": said(status.price_words) or t("now.unknown"),
         "plan": _plan(status.plan),
         "demand": _demand(status),
         "counts": counts(status.chargers),
         "alert": alert(status),
-        "event": "; ".join(e.words for e in status.events if e.step == "active"),
+        "event": "; ".join(said(e.words) for e in status.events if e.step == "active"),
     }
+    zone = ZoneInfo(status.timezone)
     for node in status.nodes:
         found |= _node(node)
     for charger in status.chargers:
-        found |= _charger(charger)
+        found |= _charger(charger, zone)
     return found
 
 
 def _plan(plan: PlanStatus | None) -> str:
     if plan is None:
-        return "nobody to plan for"
-    return " · ".join([plan.words, *(f"next {step}" for step in plan.steps[:1])])
+        return t("now.no_plan")
+    return said(" · ".join([plan.words, *(f"next {step}" for step in plan.steps[:1])]))
 
 
 def _demand(status: Status) -> str:
     """Return the demand that is paid for: the dearest price's, and where the running quarter stands."""
     if not status.demand:
-        return "not charged"
+        return t("now.no_demand")
     dearest = max(status.demand, key=lambda d: d.per_kw_micro)
-    now = f", {words.kw(status.quarter_w)} in this quarter-hour" if status.quarter_w is not None else ""
-    return f"{words.kw(dearest.already_w)} this {dearest.per}{now}"
+    reached = t(f"now.demand_{dearest.per}", kw=said(words.kw(dearest.already_w)))
+    if status.quarter_w is None:
+        return reached
+    return f"{reached}, {t('now.demand_quarter', kw=said(words.kw(status.quarter_w)))}"
 
 
 def counts(chargers: list[ChargerStatus]) -> str:
     """Return how many chargers do what, in words."""
     counted = Counter(c.kind for c in chargers)
-    return ", ".join(f"{counted[kind]} {text}" for kind, text in KIND_WORDS.items() if counted[kind])
+    return ", ".join(t(f"now.count_{kind}", count=counted[kind]) for kind in SIGNS if counted[kind])
 
 
 def alert(status: Status) -> str:
     """Return what somebody should look at now; "" where all is well."""
-    return "; ".join([*status.violations, *([status.fallback] if status.fallback else [])])
+    return said("; ".join([*status.violations, *([status.fallback] if status.fallback else [])]))
 
 
 def _node(node: NodeStatus) -> dict[str, str]:
     key = f"n.{node.id}"
     found = {
-        f"{key}.power": words.kw(node.power_w) if node.power_w is not None else "",
-        f"{key}.words": node.words,
+        f"{key}.power": said(words.kw(node.power_w)) if node.power_w is not None else "",
+        f"{key}.words": said(node.words),
         f"{key}.state": _state(node),
         f"{key}.measured": _measured(node),
     }
@@ -94,10 +94,10 @@ def _state(node: NodeStatus) -> str:
 
 def _measured(node: NodeStatus) -> str:
     if not node.metered:
-        return "no meter here"
+        return t("now.no_meter")
     if node.flowing_ma is None:
-        return "measured: unknown"
-    return "measured " + " · ".join(f"{_a(f)}" for f in node.flowing_ma) + " A"
+        return t("now.unmeasured")
+    return t("now.measured_at", amps=" · ".join(_a(f) for f in node.flowing_ma))
 
 
 def _phase(node: NodeStatus, p: int, key: str) -> dict[str, str]:
@@ -128,20 +128,32 @@ def _a(current_ma: int) -> str:
 def _energy(charger: ChargerStatus) -> str:
     if charger.session_wh is None or charger.kind == "free":
         return "–"
-    return words.kwh(charger.session_wh)
+    return said(words.kwh(charger.session_wh))
 
 
-def _charger(charger: ChargerStatus) -> dict[str, str]:
+def _charger(charger: ChargerStatus, zone: ZoneInfo) -> dict[str, str]:
     key = f"c.{charger.id}"
     return {
         f"{key}.kind": charger.kind,
-        f"{key}.state": charger.state_words,
-        f"{key}.amps": words.amps(charger.granted_ma),
-        f"{key}.power": words.kw(charger.power_w) if charger.power_w is not None else "–",
+        f"{key}.sign": SIGNS[charger.kind],
+        f"{key}.word": t(f"now.kind_{charger.kind}"),
+        f"{key}.state": said(charger.state_words),
+        f"{key}.amps": said(words.amps(charger.granted_ma)),
+        f"{key}.power": said(words.kw(charger.power_w)) if charger.power_w is not None else "–",
         f"{key}.energy": _energy(charger),
-        f"{key}.reason": charger.reason,
-        f"{key}.ready": charger.ready,
+        f"{key}.reason": said(charger.reason),
+        f"{key}.ready": said(charger.ready),
+        f"{key}.by": _by(charger, zone),
         f"{key}.vehicle": charger.vehicle,
-        f"{key}.promise": charger.promise_words,
+        f"{key}.promise": said(charger.promise_words),
         f"{key}.late": "late" if charger.late else "",
     }
+
+
+def _by(charger: ChargerStatus, zone: ZoneInfo) -> str:
+    """Return by when a vehicle is ready and whether it will be, for a narrow place."""
+    if charger.ready_by_wall_ms is None or charger.kind == "free":
+        return ""
+    at = words.clock(charger.ready_by_wall_ms, zone)
+    promised = {"yes": "yes", "at risk": "risk", "no": "no", "ready": "ready"}.get(charger.promise)
+    return f"{at} {t(f'now.by_{promised}')}" if promised else at

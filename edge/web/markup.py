@@ -5,7 +5,7 @@
 A utility chooses the names of its events and an installer those of the bays; neither writes our page.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -20,7 +20,7 @@ class Markup(str):
 Child = str | Markup | Iterable["Child"] | None
 
 
-def h(name: str, attributes: dict[str, str | None] | None = None, *children: Child) -> Markup:
+def h(name: str, attributes: Mapping[str, str | None] | None = None, *children: Child) -> Markup:
     """Return an element.  An attribute of None is left out; "" is an attribute without a value."""
     given = "".join(
         f" {key}" if value == "" else f' {key}="{escape(value)}"'

@@ -10,13 +10,11 @@ from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from edge.report import performancepage
-from edge.shell.answers import NotYetError, UnknownError
+from edge.shell.answers import UnknownError
 from edge.web.access import LANGUAGE_COOKIE
-from edge.web.day import day
 from edge.web.entry import way
 from edge.web.headers import POLICY
 from edge.web.house import House
-from edge.web.page import page, starting
 from edge.web.texts import LANGUAGES
 
 YEAR_S = 365 * 24 * 3600
@@ -28,18 +26,6 @@ PAGE_STYLE = base64.b64encode(hashlib.sha256(performancepage.STYLE.encode()).dig
 def routes(house: House) -> list[ControllerRouterHandler]:
     """Return the routes of this file."""
     desk = house.desk
-
-    @get("/", media_type=MediaType.HTML, include_in_schema=False)
-    async def index() -> str:
-        try:
-            status = desk.status()
-        except NotYetError:
-            return starting(desk.site.name or desk.site.id, house.addresses)
-        return page(status, house.live.fields(status), house.addresses, house.build)
-
-    @get("/day", media_type=MediaType.HTML, include_in_schema=False)
-    async def day_picture() -> str:
-        return day(desk.status())
 
     @get("/events/{event_id:str}", media_type=MediaType.HTML, include_in_schema=False)
     async def event_page(event_id: FromPath[str]) -> Response[str]:
@@ -71,4 +57,4 @@ def routes(house: House) -> list[ControllerRouterHandler]:
         answer.set_cookie(LANGUAGE_COOKIE, code, max_age=YEAR_S, samesite="lax", httponly=True)
         return answer
 
-    return [index, day_picture, event_page, static, speak]
+    return [event_page, static, speak]

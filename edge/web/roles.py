@@ -13,7 +13,8 @@ ELECTRICIAN, ADMINISTRATOR = Role.ELECTRICIAN, Role.ADMINISTRATOR
 ROLES: dict[str, Role] = {
     # Pages.
     "GET /": VIEWER,
-    "GET /day": VIEWER,
+    "GET /now/prices": VIEWER,
+    "GET /why": VIEWER,
     "GET /events/{event_id}": VIEWER,
     # What pages need before anybody has signed in.
     "GET /static/{name}": NOBODY,
@@ -26,16 +27,7 @@ ROLES: dict[str, Role] = {
     "GET /api/status": VIEWER,
     "GET /api/why/{charger}": VIEWER,
     "GET /api/windows": VIEWER,
-    "POST /api/windows": FLEET,
-    "POST /api/windows/preview": FLEET,
-    "POST /api/windows/import": FLEET,
-    "POST /api/windows/{window_id}/exceptions": FLEET,
-    "DELETE /api/windows/{window_id}": FLEET,
     "GET /api/events": VIEWER,
-    "POST /api/events/{event_id}/opt-out": FLEET,
-    "POST /api/events/{event_id}/opt-in": FLEET,
-    "POST /api/opt-outs": FLEET,
-    "GET /api/grid": VIEWER,
     "GET /api/events/{event_id}/report": VIEWER,
     "GET /api/stream": VIEWER,
     "GET /metrics": VIEWER,

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.model.records import Decision
 from tests.browser.conftest import Open
-from tests.fakes.depot_records import record, site
+from tests.fakes.depot_records import START_WALL_MS, record, site
 from tests.fakes.served import Served
 
 LIVE_MS = 5_000
+PHONE, DESK = ".single-line.phone-only", ".single-line.desk-only"
 
 
 def is_live(page: Any) -> None:
@@ -33,11 +35,13 @@ def shows(page: Any, selector: str, text: str) -> None:
 
 def test_the_tree_with_bars_numbers_and_reasons(served: Served, open_page: Open) -> None:
     page = open_page(served)
-    assert page.locator(".node h3").all_inner_texts() == ["main", "panel-a", "panel-b"]
-    assert page.locator(".node .bar").count() == 9
-    panel = page.locator(".node").nth(1)
-    assert "L2 full; limit: breaker 63 A" in panel.inner_text()
-    assert [a.split(": ")[-1] for a in panel.locator(".amps").all_text_contents()] == [
+    drawn = page.locator(PHONE)
+    assert drawn.is_visible() and not page.locator(DESK).is_visible()
+    assert drawn.locator(".node .name").all_text_contents() == ["main", "panel-a", "panel-b"]
+    assert drawn.locator(".node .bar").count() == 9
+    panel = drawn.locator(".node").nth(1)
+    assert "L2 full; limit: breaker 63 A" in panel.text_content()
+    assert panel.locator(".amps").all_text_contents() == [
         "6 + 28 / 63 A",
         "19 + 44 / 63 A",
         "5 + 28 / 63 A",
@@ -46,7 +50,7 @@ def test_the_tree_with_bars_numbers_and_reasons(served: Served, open_page: Open)
     boxes = {
         k: panel.locator(f".bar >> nth=1 >> rect.{k}").bounding_box() for k in ("other", "charge", "limit")
     }
-    bar = panel.locator(".bar >> nth=1").bounding_box()
+    bar = panel.locator(".bar >> nth=1 >> .track").bounding_box()
     per_amp = bar["width"] / (63 * 1.1)
     assert boxes["other"]["width"] == pytest.approx(18.7 * per_amp, abs=1.5)
     assert boxes["charge"]["x"] == pytest.approx(boxes["other"]["x"] + boxes["other"]["width"], abs=1)
@@ -102,8 +106,8 @@ def test_a_page_that_missed_ticks_catches_up(served: Served, open_page: Open) ->
         served.tick(second)
     shows(page, "[data-live=time]", "14:04:11")
     fresh = open_page(served)
-    for key in ("#at-bay-3 dl", ".node:first-child .phase", ".sums", "#at-bay-1 .ready"):
-        assert text_of(page, key) == text_of(fresh, key)
+    for key in ("#at-bay-3 dl", PHONE, ".sums", "#at-bay-1 .ready"):
+        assert page.locator(key).text_content() == fresh.locator(key).text_content()
 
 
 def test_data_that_grows_old_is_said_to_be_old(served: Served, open_page: Open) -> None:
@@ -120,7 +124,7 @@ def test_a_lost_connection_is_said_and_comes_back(served: Served, open_page: Ope
     is_live(page)
     served.cut()
     page.wait_for_selector("#lost:visible", timeout=LIVE_MS)
-    assert text_of(page, "#age") == "connection lost since 14:03:12"
+    assert text_of(page, "#age") == "Connection lost since 14:03:12"
     assert text_of(page, "#lost").startswith("Connection lost. This is the depot as of 14:03:12, ")
     assert text_of(page, "#spoken") == "Connection lost since 14:03:12"
     served.connect()
@@ -159,17 +163,74 @@ def test_another_drawing_of_the_site_makes_another_page(served: Served, open_pag
 
 def test_why_is_one_touch_away(served: Served, open_page: Open) -> None:
     page = open_page(served)
-    page.click("#at-bay-3 summary")
-    shows(page, "#at-bay-3 .why-words", "bay-3 gets 12 A because panel-a L2 is full")
-    shows(page, "#at-bay-3 .why-words", "It can get more when")
+    page.click("#at-bay-3 dd .why")
+    shows(page, "#dialog", "Why 12 A at 14:03:12? Bay 3")
+    shows(page, "#dialog", "bay-3 gets 12 A because panel-a L2 is full")
+    shows(page, "#dialog", "It can get more when")
+    assert page.locator("#dialog tbody tr").all_inner_texts()[0].split("\t") == [
+        "panel-a L2", "63 A", "breaker 63 A", "18.7 A", "44 A (3)", "full",
+    ]  # fmt: skip
+    page.click("#dialog [data-close]")
+    assert not page.locator("#dialog").is_visible()
 
 
-def test_a_chip_of_the_tree_leads_to_its_card(served: Served, open_page: Open) -> None:
+def test_why_then_and_yesterday(served: Served, open_page: Open) -> None:
+    """The last quarter of an hour second by second; before that, every change of what a charger got."""
+    yesterday = START_WALL_MS - 24 * 3_600_000
+    served.rig.store.decided += [
+        Decision(yesterday - 90_000, "bay-3", 6_000, "breaker 63 A", 16_000, "needs 20.0 kWh by 06:00"),
+        Decision(yesterday - 600_000, "bay-3", 16_000, "gets all that it can use", 16_000, ""),
+    ]
+    for second in range(1, 31):
+        served.tick(second)
     page = open_page(served)
-    page.click(".chip[href='#at-bay-6']")
-    page.wait_for_timeout(100)
-    box = page.locator("#at-bay-6").bounding_box()
-    assert 0 <= box["y"] < 800
+    page.click(f"{PHONE} .tile >> nth=2")
+    shows(page, "#dialog", "Why 8 A at 14:03:42")
+    page.fill("#dialog [name=at]", "2026-11-20T14:03:17")
+    page.click("#dialog button[type=submit]")
+    shows(page, "#dialog", "Why 12 A at 14:03:17")
+    page.fill("#dialog [name=at]", "2026-11-20T14:03:42")
+    page.click("#dialog button[type=submit]")
+    page.click("#dialog a:has-text('the day before')")
+    shows(page, "#dialog", "Why 6 A at Thu 14:01:42? Bay 3")
+    assert page.locator("#dialog table tbody tr").count() == 2
+    page.fill("#dialog [name=at]", "2026-11-01T00:00:00")
+    page.click("#dialog button[type=submit]")
+    shows(page, "#dialog .notice.bad", "nothing is recorded of bay-3")
+
+
+def test_why_of_a_breaker(served: Served, open_page: Open) -> None:
+    page = open_page(served)
+    page.click(f"{PHONE} .node-link >> nth=1")
+    shows(page, "#dialog", "panel-a at 14:03:12")
+    rows = [row.split("\t") for row in page.locator("#dialog tbody tr").all_inner_texts()]
+    assert rows[1] == ["L2", "63 A", "breaker 63 A", "63 A", "18.7 A", "44 A", "62.3 A", "0.3 A"]
+
+
+def test_why_is_a_page_where_there_are_no_scripts(served: Served, open_page: Open) -> None:
+    page = open_page(served, java_script_enabled=False)
+    page.click("#at-bay-3 dd .why")
+    assert "Why 12 A" in text_of(page, "h1")
+    page.fill("[name=at]", "2026-11-20T14:03:13")
+    page.click("button[type=submit]")
+    assert page.url.endswith("/why?charger=bay-3&at=2026-11-20T14%3A03%3A13")
+
+
+def test_in_german_everything_is(served: Served, open_page: Open) -> None:
+    page = open_page(served, width=1440, locale="de")
+    is_live(page)
+    assert page.locator("html").get_attribute("lang") == "de"
+    assert text_of(page, "#at-bay-3 .reason") == (
+        "panel-a L2 ist voll: Sicherung 63 A, andere Last 8 A; möchte 16 A"
+    )
+    assert text_of(page, "#at-bay-3 .ready").endswith("fertig bis Sa 06:00, noch 31,4 kWh, gefährdet")
+    served.tick(25)
+    shows(page, "#at-bay-3 .reason", "main L2 ist voll: Ereignis peak save bis 16:03, andere Last 41 A")
+    shows(page, ".event-banner", "höchstens 40,0 kW")
+    page.click("footer a[lang=en]")
+    assert text_of(page, "h1") == "Now"
+    page.reload()
+    assert page.locator("html").get_attribute("lang") == "en"
 
 
 def test_chargers_may_have_any_name(open_page: Open) -> None:
@@ -214,9 +275,9 @@ def test_what_is_measured_above_the_limit_is_shown_and_said(served: Served, open
     nodes = [msgspec.structs.replace(n, flowing_ma=flowing) if n.id == "panel-b" else n for n in made.nodes]
     served.feed(msgspec.structs.replace(made, nodes=nodes), 3)
     shows(page, ".node[data-state=over] .node-words", "L1 above the limit: charging goes down")
-    panel = page.locator(".node").nth(2)
-    assert "measured 70 · 40 · 30 A" in panel.inner_text()
-    bar, mark = (panel.locator(f"{s} >> nth=1").bounding_box() for s in (".bar", ".flowing path"))
+    panel = page.locator(f"{PHONE} .node").nth(2)
+    assert "measured 70 · 40 · 30 A" in panel.text_content()
+    bar, mark = (panel.locator(f"{s} >> nth=1").bounding_box() for s in (".track", ".flowing path"))
     middle = mark["x"] + mark["width"] / 2
     assert (middle - bar["x"]) / bar["width"] == pytest.approx(40 / (63 * 1.1), abs=0.01)
 
@@ -233,7 +294,7 @@ def test_names_from_outside_stay_text(served: Served, open_page: Open) -> None:
         msgspec.structs.replace(made, events=events, chargers=chargers, wall_ms=made.wall_ms + 60_000), 85
     )
     shows(page, "[data-live=time]", "14:04:37")
-    assert page.title() == "Harbour Street depot · depot-edge"
+    assert page.title() == "Now · Harbour Street depot · depot-edge"
     assert page.locator("main img, main script, .banner img").count() == 0
     assert evil in text_of(page, ".event-banner")
 
@@ -262,7 +323,7 @@ def test_nothing_is_wider_than_the_screen(open_page: Open, bays: int) -> None:
 def test_without_scripts_it_shows_the_moment(served: Served, open_page: Open) -> None:
     page = open_page(served, java_script_enabled=False)
     assert text_of(page, "#age") == "as of 14:03:12"
-    assert "reload it for another" in text_of(page, "header")
+    assert "reload it for another" in text_of(page, ".top")
     assert text_of(page, "#at-bay-3 dd") == "12 A"
 
 
@@ -290,7 +351,8 @@ def test_axe_finds_nothing(served: Served, open_page: Open, width: int, scheme: 
     served.tick(25)
     page = open_page(served, width=width, scheme=scheme)
     is_live(page)
-    page.click("#at-bay-3 summary")
+    page.click("#at-bay-3 dd .why")
+    shows(page, "#dialog", "Why 8 A")
     if moment == "lost":
         served.cut()
         page.wait_for_selector("#lost:visible", timeout=LIVE_MS)

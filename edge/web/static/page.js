@@ -1,129 +1,97 @@
-// Keeps the page up to date.  The server sends finished texts by key (edge/web/fields.py); an element
-// marked data-live="key" shows one as its text, data-live-at="attribute:key …" as attributes.
-// Nothing is computed here but how old the page is.
+// What every page can do: show an explanation or a form in a dialog, send forms to the API, and say what came
+// of it.  Everything that is read here is made by the server; without scripts the same links are pages.
 
-const FRESH_MS = 2500; // a tick a second, and a slow network
-const ATTRIBUTES = new Set(["width", "x", "data-state", "data-kind", "data-late"]);
+const dialog = document.getElementById("dialog");
+const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
-const body = document.body;
-const age = document.getElementById("age");
-const spoken = document.getElementById("spoken");
-const lost = document.getElementById("lost");
-const places = index();
-
-let shownAt = body.querySelector('[data-live="time"]')?.textContent ?? "";
-let shownMs = performance.now(); // when what is shown was decided, by this browser's clock
-let connected = false;
-let everConnected = false;
-let stream = null;
-
-function index() {
-  const found = new Map();
-  const add = (key, show) => found.set(key, [...(found.get(key) ?? []), show]);
-  for (const element of document.querySelectorAll("[data-live]")) {
-    add(element.dataset.live, (text) => { element.textContent = text; });
+// A link marked data-why opens in the dialog; so does what is asked for inside it.
+async function showPart(address) {
+  const asked = new URL(address, location.href);
+  asked.searchParams.set("part", "1");
+  try {
+    const answer = await fetch(asked);
+    const text = await answer.text();
+    dialog.innerHTML = text;
+    if (!dialog.open) { dialog.showModal(); }
+  } catch {
+    location.assign(address); // the browser says what is wrong with the connection
   }
-  for (const element of document.querySelectorAll("[data-live-at]")) {
-    for (const pair of element.dataset.liveAt.split(" ")) {
-      const colon = pair.indexOf(":");
-      const attribute = pair.slice(0, colon);
-      if (ATTRIBUTES.has(attribute)) {
-        add(pair.slice(colon + 1), (text) => { element.setAttribute(attribute, text); });
+}
+
+document.addEventListener("click", (event) => {
+  const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);
+  const link = event.target.closest?.("[data-why]");
+  if (link && plain) {
+    event.preventDefault();
+    showPart(link.getAttribute("href"));
+  } else if (event.target.closest?.("[data-close]") || event.target === dialog) {
+    dialog.close();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("form[data-part]")) { // a question inside the dialog
+    if (!form.closest("dialog")) { return; }
+    event.preventDefault();
+    showPart(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
+  } else if (form.matches("form[data-send]")) {
+    event.preventDefault();
+    send(form, event.submitter);
+  }
+});
+
+// A form as JSON: its fields by name, as the API wants them.  data-kind says what a field is.
+function written(form) {
+  const found = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled) { continue; }
+    if (field.type === "checkbox") {
+      if (field.dataset.list) {
+        found[field.name] = [found[field.name], field.checked ? field.value : ""].filter(Boolean).join(",");
+      } else {
+        found[field.name] = field.checked;
       }
+    } else if (field.type === "number" && field.dataset.whole !== undefined) {
+      found[field.name] = Number(field.value || 0);
+    } else if (field.type !== "submit" && field.value !== "") {
+      found[field.name] = field.value;
     }
   }
   return found;
 }
 
-function take(message) {
-  if (message.build !== body.dataset.build) {
-    location.reload(); // another site drawing or another release
-    return;
-  }
-  for (const [key, text] of Object.entries(message.set)) {
-    for (const show of places.get(key) ?? []) { show(text); }
-  }
-  shownAt = message.at;
-  shownMs = performance.now() - message.age_ms;
-  if (message.day !== body.dataset.day) {
-    body.dataset.day = message.day;
-    drawDay();
-  }
-  showAge();
-}
-
-async function drawDay() {
+// Send a form to data-send by data-method; show what comes back in data-result, or go to data-then.
+async function send(form, button) {
+  const result = document.getElementById(form.dataset.result ?? "") ?? form.querySelector("[data-says]");
+  const address = button?.dataset.send ?? form.dataset.send;
+  const preview = button?.dataset.preview !== undefined;
+  button?.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch("/day");
-    if (answer.ok) { document.getElementById("day").innerHTML = await answer.text(); }
-  } catch { /* the next minute tries again */ }
-}
-
-function inWords(ms) {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) { return `${seconds} s`; }
-  return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
-}
-
-function showAge() {
-  const oldMs = performance.now() - shownMs;
-  const state = !connected && everConnected ? "lost" : oldMs > FRESH_MS ? "old" : connected ? "live" : "still";
-  if (state === "lost") {
-    const text = `Connection lost. This is the depot as of ${shownAt}, ${inWords(oldMs)} ago.`;
-    age.textContent = `connection lost since ${shownAt}`;
-    lost.textContent = text;
-  } else {
-    age.textContent = state === "live" ? "live" : state === "old" ? `${inWords(oldMs)} old` : `as of ${shownAt}`;
-  }
-  lost.hidden = state !== "lost";
-  if (state !== body.dataset.liveState) { // spoken once, not every second
-    body.dataset.liveState = state;
-    const words = { live: "live", old: "The page has become old", lost: `Connection lost since ${shownAt}` };
-    spoken.textContent = words[state] ?? "";
-  }
-}
-
-function connect() {
-  stream = new EventSource("/api/stream");
-  stream.onopen = () => { connected = everConnected = true; showAge(); };
-  stream.onmessage = (event) => take(JSON.parse(event.data));
-  stream.onerror = () => {
-    connected = false;
-    everConnected = true;
-    showAge();
-    if (stream?.readyState === EventSource.CLOSED) { // the browser has given up; we have not
-      stream = null;
-      setTimeout(follow, 2000);
+    const answer = await fetch(address, {
+      method: form.dataset.method ?? "POST",
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+      body: JSON.stringify(written(form)),
+    });
+    const text = await answer.text();
+    const told = text ? JSON.parse(text) : {};
+    if (!answer.ok) {
+      say(result, told.detail ?? told.error ?? answer.statusText, "bad");
+    } else if (preview) {
+      say(result, [told.words, told.note].filter(Boolean).join(" · "), told.note ? "warn" : "good");
+    } else {
+      location.assign(form.dataset.then ?? location.href);
     }
-  };
-}
-
-// A page that nobody sees holds no line: a browser allows six per host, and a phone has a battery.
-function follow() {
-  if (document.hidden) {
-    stream?.close();
-    stream = null;
-  } else if (!stream) {
-    connect();
-  }
-}
-
-async function explain(details) {
-  const words = details.querySelector(".why-words");
-  words.textContent = "…";
-  try {
-    const answer = await fetch(`/api/why/${encodeURIComponent(details.dataset.charger)}`);
-    const why = await answer.json();
-    words.textContent = answer.ok ? `${why.time}: ${why.words} ${why.would_change}`.trim() : why.error;
   } catch {
-    words.textContent = "No connection to the depot.";
+    say(result, document.body.dataset.offline, "bad");
+  } finally {
+    button?.removeAttribute("aria-busy");
   }
 }
 
-for (const details of document.querySelectorAll("details.why")) {
-  details.addEventListener("toggle", () => { if (details.open) { explain(details); } });
+function say(place, text, kind) {
+  if (!place) { return; }
+  place.className = `notice ${kind}`;
+  place.textContent = text;
+  place.hidden = false;
 }
-
-document.addEventListener("visibilitychange", follow);
-follow();
-setInterval(showAge, 500);
