@@ -109,7 +109,7 @@ def _all_steps(table: Table) -> list[tuple[str, Step]]:
     found = [("[setup] arm", s) for s in table.arm] + [("[setup] commission", s) for s in table.commission]
     found += [("[supervision] keep", s) for s in table.supervision.keep]
     if c := table.control:
-        for name in ("set", "pause", "resume", "phases_1", "phases_3"):
+        for name in ("set", "pause", "resume", "phases_1", "phases_3", "discharge"):
             found += [(f"[control] {name}", s) for s in getattr(c, name)]
     return found
 
@@ -125,7 +125,7 @@ def _steps(bad: Bad, table: Table) -> None:
                 where,
                 f"{step.setting!r} wears out: expected it in commission, or in arm with a condition (I9)",
             )
-        if step.what in ("current", "fallback") and setting.dimension not in ("ma", "w"):
+        if step.what in ("current", "discharge", "fallback") and setting.dimension not in ("ma", "w"):
             raise bad(where, f"{step.setting!r} is not in A or W")
         if step.what == "time" and setting.dimension != "ms":
             raise bad(where, f"{step.setting!r} is not in ms or s")
@@ -141,6 +141,8 @@ def _control(bad: Bad, table: Table) -> None:
         return
     if not 0 < control.min_ma <= control.max_ma or control.step_ma <= 0:
         raise bad("[control]", "expected 0 < min ≤ max and step > 0")
+    if control.discharge and not 0 < control.discharge_min_ma <= control.discharge_max_ma:
+        raise bad("[control]", "expected 0 < discharge_min ≤ discharge_max")
     if not control.set:
         raise bad("[control]", "set: is missing")
     if not control.pause:

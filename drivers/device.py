@@ -273,26 +273,31 @@ class Device:
     def set_current(self, current_ma: int, seen: Mapping[str, Value] | None = None) -> list[Write]:
         """Return the writes for a setpoint: 0 pauses, anything else is rounded down to a lawful one.
 
-        Below the device's minimum it pauses (I2); above its maximum it gets the maximum.
+        Below the device's minimum it pauses (I2); above its maximum it gets the maximum.  Below 0 it
+        discharges so much, by the same rules for the magnitude.
         seen: the latest readings, to leave out what the device already does.
-        Raises NotAllowed if the device was not recognised or cannot be controlled.
+        Raises NotAllowed if the device was not recognised or cannot be controlled, ValueError for a discharge
+        where it cannot.
         """
-        if current_ma < 0:
-            raise ValueError(f"a setpoint of {current_ma} mA")
         control = self.table.control
+        if current_ma < 0 and not (control and control.discharge):
+            raise ValueError(f"a setpoint of {current_ma} mA")
         if control is None:
             raise NotAllowed(f"{self.table.name} is a {self.table.kind}: it has no setpoint")
         lawful = self.lawful(current_ma)
-        steps = control.set if lawful else control.pause
+        steps = control.pause if not lawful else control.set if lawful > 0 else control.discharge
         if lawful and not (control.resume_unless and control.resume_unless.holds(seen or {})):
             steps += control.resume
         return self._writes(steps, current_ma=lawful, seen=seen or {})
 
     def lawful(self, current_ma: int) -> int:
-        """Return the setpoint that the device will get for a current: never more than it (I8)."""
+        """Return the setpoint that the device will get for a current: never more than it, either way (I8)."""
         control = self.table.control
         if control is None:
             return 0
+        if current_ma < 0:
+            stepped = min(-current_ma, control.discharge_max_ma) // control.step_ma * control.step_ma
+            return -stepped if control.discharge and stepped >= control.discharge_min_ma else 0
         stepped = min(current_ma, control.max_ma) // control.step_ma * control.step_ma
         return stepped if stepped >= control.min_ma else 0
 

@@ -216,7 +216,9 @@ def _what(section: Section, key: str, what: Any) -> tuple[Any, bool]:
         return section.read(key, number, what[4:]), True
     if isinstance(what, int | float) and not isinstance(what, bool):
         return Fraction(str(what)), False
-    raise section.bad(key, f'{what!r} is no number, "raw N", "current", "fallback", "time" or "beat"')
+    raise section.bad(
+        key, f'{what!r} is no number, "raw N", "current", "discharge", "fallback", "time" or "beat"'
+    )
 
 
 def _ma(section: Section, key: str) -> int:
@@ -228,6 +230,7 @@ def _ma(section: Section, key: str) -> int:
 
 
 def _control(section: Section) -> Control:
+    discharges = section.has("discharge")
     made = Control(
         min_ma=_ma(section, "min"),
         max_ma=_ma(section, "max"),
@@ -241,6 +244,9 @@ def _control(section: Section) -> Control:
         phases_3=_steps(section, "phases_3"),
         phases=section.pick("phases", ("seen", "fixed"), "fixed"),
         unseen_phases=section.take("unseen_phases", int, 3),
+        discharge=_steps(section, "discharge"),
+        discharge_min_ma=_ma(section, "discharge_min") if discharges else 0,
+        discharge_max_ma=_ma(section, "discharge_max") if discharges else 0,
     )
     section.done()
     return made

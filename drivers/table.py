@@ -205,14 +205,15 @@ class Setting(msgspec.Struct, frozen=True):
     when: Condition | None = None
 
 
-Valued = Literal["current", "fallback", "time", "beat"]
+Valued = Literal["current", "discharge", "fallback", "time", "beat"]
 
 
 class Step(msgspec.Struct, frozen=True):
     """Write one setting.
 
-    what: a number in the manual's unit, or "current", "fallback", "time": what is asked for; "beat": of a
-    board, the counter that moves on and the relays that are to be closed.
+    what: a number in the manual's unit, or "current", "fallback", "time": what is asked for; "discharge": the
+    same without its sign, where a register of its own takes it; "beat": of a board, the counter that moves
+    on and the relays that are to be closed.
     raw: the number is a bare count.  only_when: skipped where this is known not to hold.
     """
 
@@ -228,6 +229,8 @@ class Control(msgspec.Struct, frozen=True):
     step_ma: setpoints are rounded down to it.  resume: written after the setpoint, to charge again;
     left out where resume_unless is known to hold.  phases_1, phases_3: how phases are switched.
     phases: of a setpoint in watts; unseen_phases: while the vehicle's are not seen.
+    discharge: instead of `set` for a setpoint below 0, empty where it cannot; its magnitude is lawful from
+    discharge_min_ma to discharge_max_ma.
     """
 
     min_ma: int
@@ -242,6 +245,9 @@ class Control(msgspec.Struct, frozen=True):
     phases_3: tuple[Step, ...] = ()
     phases: Literal["seen", "fixed"] = "fixed"
     unseen_phases: int = 3
+    discharge: tuple[Step, ...] = ()
+    discharge_min_ma: int = 0
+    discharge_max_ma: int = 0
 
 
 class Supervision(msgspec.Struct, frozen=True):

@@ -86,7 +86,8 @@ def _write(table: Table, step: Step, at: Placing, asked: Asked, known: Mapping[s
         raw = value if step.raw else value / factor
     else:
         raw = Fraction(_value(setting, step.what, asked)) / factor
-    count: int | float = _float(raw) if setting.type.is_float else raw.numerator // raw.denominator
+    # int() cuts off towards 0: a discharge is rounded down as well.
+    count: int | float = _float(raw) if setting.type.is_float else int(raw)
     words = registers.encode(setting.type, count, setting.order, setting.swap)
     unit, address = at.of(setting)
     write = Write(unit, setting.function, address, words, setting.memory == "volatile")
@@ -108,7 +109,8 @@ def _value(setting: Setting, what: str, asked: Asked) -> int:
         return _fitting(setting, asked.time_ms, shortest=True)
     if what == "fallback":
         return _fitting(setting, asked.fallback_watts if setting.dimension == "w" else asked.fallback_ma)
-    return asked.watts if setting.dimension == "w" else asked.current_ma
+    current = asked.watts if setting.dimension == "w" else asked.current_ma
+    return abs(current) if what == "discharge" else current
 
 
 def _fitting(setting: Setting, value: int, shortest: bool = False) -> int:
@@ -155,7 +157,7 @@ def accepts(setting: Setting, words: Words, known: Mapping[str, Value]) -> bool:
 def watts(
     control: Control | None, current_ma: int, phases: int, voltage_v: int, seen: Mapping[str, Value]
 ) -> int:
-    """Return the power that never is more than a current, at the lowest voltage; W, rounded down.
+    """Return the power that never is more than a current, at the lowest voltage; W, rounded towards 0.
 
     phases: conductors that the device is wired to.  seen: readings, to count those that the vehicle uses
     where the table wants that.
@@ -164,7 +166,8 @@ def watts(
         currents = [seen.get(key) for key in CURRENT_KEYS]
         used = sum(isinstance(ma, int) and ma >= PHASE_IN_USE_MA for ma in currents)
         phases = used or min(control.unseen_phases, phases)
-    return current_ma * phases * voltage_v * LOWEST_VOLTAGE_PERCENT // 100_000
+    magnitude_w = abs(current_ma) * phases * voltage_v * LOWEST_VOLTAGE_PERCENT // 100_000
+    return -magnitude_w if current_ma < 0 else magnitude_w
 
 
 def find(table: Table, write: Write, at: Placing) -> Setting | None:

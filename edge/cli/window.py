@@ -59,6 +59,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--must-leave", action="store_true", help="exempt from the utility's signals")
     add.add_argument("--days", default="daily", help="daily, weekdays, weekend, mon-fri, sat,sun … (daily)")
     add.add_argument("--priority", type=int, default=0, metavar="N", help="0 is served first (0)")
+    add.add_argument("--discharge", action="store_true", help="it may give back: with --soc, --keep-soc")
+    add.add_argument("--keep-soc", default="", metavar="%%", help="it never gives back below that")
+    add.add_argument("--cycle-cost", default="", metavar="N", help="what a kWh given back wears; 0")
     add.add_argument("--vehicle", default="", help="its name, for people")
     add.add_argument("--id", default="", help="of the window; made from the charger's where it is left out")
     asking.arguments(add)
@@ -106,6 +109,9 @@ def run(args: argparse.Namespace) -> int:
             not_on=args.not_on,
             holidays=not args.no_holidays,
             must_leave=args.must_leave,
+            discharge=args.discharge,
+            keep_soc=args.keep_soc,
+            cycle_per_kwh=args.cycle_cost,
         )
         window = asking.ask(args.state, AskWindowAdd(wish), WindowStatus)
     else:

@@ -84,6 +84,7 @@ class Charger(msgspec.Struct, frozen=True):
     commissioned: the day from which it is reported on, YYYY-MM-DD; "" for that of its first record.
     groups: what the utility's targets may call it together with others.
     must_leave: whoever stands here is exempt from the utility's signals, as far as it needs.
+    discharge_ma: what may be taken out of the vehicle at most, per phase; 0 for nothing.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Charger(msgspec.Struct, frozen=True):
     commissioned: str = ""
     groups: tuple[str, ...] = ()
     must_leave: bool = False
+    discharge_ma: int = 0
 
 
 class Relay(msgspec.Struct, frozen=True):
@@ -153,6 +155,8 @@ class Window(msgspec.Struct, frozen=True):
     the tariff's holidays either.  Days as "2026-12-24".
     soc_pm: to be reached, thousandths of battery_wh, where the charger tells its vehicle's; need_wh counts
     where it does not.  arrive_wh: so much at once, whatever it costs.
+    discharge: the vehicle may give back, down to keep_pm of battery_wh, as long as its charger tells the
+    state of charge and it is ready in time all the same.  cycle_micro: wear of a kWh given back.
     """
 
     id: str
@@ -172,6 +176,9 @@ class Window(msgspec.Struct, frozen=True):
     soc_pm: int = 0
     battery_wh: int = 0
     arrive_wh: int = 0
+    discharge: bool = False
+    keep_pm: int = 0
+    cycle_micro: int = 0
 
 
 class Broker(msgspec.Struct, frozen=True):
@@ -368,6 +375,7 @@ class Site(msgspec.Struct, frozen=True):
     voltage_v: nominal, line to neutral.  tariff: path of its file, "" for none.
     without_window: what a vehicle without a charge window gets: "now", or nothing.
     port_policy: what of a port counts as up and down.
+    export_w: what vehicles may feed into the grid, all together, where the main meter shows it; 0: nothing.
     """
 
     id: str
@@ -390,6 +398,7 @@ class Site(msgspec.Struct, frozen=True):
     without_window: Literal["now", "never"] = "now"
     port_policy: PortPolicy = PortPolicy()
     boards: tuple[Board, ...] = ()
+    export_w: int = 0
 
     def path(self, node_id: str) -> tuple[str, ...]:
         """Return the node and everything that feeds it, up to the site."""

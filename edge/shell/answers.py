@@ -287,6 +287,8 @@ class WindowStatus(msgspec.Struct, frozen=True):
     soc_pm: int = 0
     arrive_wh: int = 0
     must_leave: bool = False
+    discharge: bool = False
+    keep_pm: int = 0
 
 
 class UserStatus(msgspec.Struct, frozen=True):
@@ -312,3 +314,25 @@ class TokenStatus(msgspec.Struct, frozen=True):
     made_by: str
     made_wall_ms: int
     last_wall_ms: int
+
+
+class WindowConsequence(msgspec.Struct, frozen=True):
+    """What a window would change, by two plans: with it and without.  Nothing has been saved.
+
+    planned: it begins within the day that plans look ahead; otherwise only words and note say something.
+    cost_micro: how much dearer the energy of all becomes, millionths of the currency; negative: cheaper.
+    peak_w, peak_before_w: the highest power that is planned.  others: who would get less, and how much.
+    """
+
+    words: str
+    note: str
+    planned: bool
+    from_wall_ms: int | None
+    ready_by_wall_ms: int | None
+    need_wh: int
+    missing_wh: int
+    cost_micro: int
+    peak_w: int
+    peak_before_w: int
+    others: list[ShortStatus] = []
+    summary: str = ""

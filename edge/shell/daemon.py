@@ -32,6 +32,7 @@ from edge.model.flow import (
     Noted,
     OperatorLimit,
     OptOut,
+    Planned,
     Remember,
     SetCurrent,
     SetRelays,
@@ -131,6 +132,8 @@ class Daemon:
 
     def _said_by_thread(self, event: AnyEvent) -> None:
         """Hand in an event from another thread; nobody listens any more once the loop has ended."""
+        if isinstance(event, Planned) and event.plan is not None:
+            self.desk.ahead.plan = event.plan
         with contextlib.suppress(RuntimeError):
             if self._runs_in is not None:
                 self._runs_in.call_soon_threadsafe(self.say, event)
@@ -274,6 +277,7 @@ class Daemon:
             case Remember():
                 self.store.event_set(command.event)
             case MakePlan():
+                self.desk.ahead.prospect = command.prospect
                 self.planning.wish(command)
             case Forget():
                 self.store.event_remove(command.event_id)

@@ -10,22 +10,19 @@ Everything here runs in the daemon's loop.  Wall times are UTC ms.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Protocol
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from edge.core.demand_state import EVERYTHING, PROGRAM
 from edge.model.exclusion import Exclusion
-from edge.model.flow import AnyEvent, GridReset, GridSignal, OptOut, WindowRemoved, WindowSet
-from edge.model.records import Decision, Kept, TickRecord
-from edge.model.site import Site, Window
+from edge.model.flow import AnyEvent, GridReset, GridSignal, OptOut
+from edge.model.records import Decision, TickRecord
+from edge.model.site import Site
 from edge.model.units import SECOND_MS
 from edge.report.performance import EventReport
 from edge.shell import exclusions, why, words
+from edge.shell.ahead import Ahead
 from edge.shell.answers import (
     DeskError,
     EventStatus,
@@ -36,54 +33,18 @@ from edge.shell.answers import (
     Status,
     UnknownError,
     Why,
-    WindowPreview,
-    WindowStatus,
+    WindowConsequence,
 )
+from edge.shell.deskbase import REASON_MAX, DeskStore, HasDecisions
 from edge.shell.exclusions import ExclusionStatus, ExclusionWish
 from edge.shell.lookback import Lookback
 from edge.shell.reception import Reception
 from edge.shell.status import StatusMaker
+from edge.shell.windowdesk import WindowDesk
 from edge.shell.windows import WindowWish, charger_of, checked, note
 
-REASON_MAX = 200
 
-
-class HasDecisions(Protocol):
-    """What "why" needs of the store."""
-
-    def decisions(self, charger: str, at_wall_ms: int, limit: int = 1) -> list[Decision]:
-        """Return the latest decisions on a charger at or before a time, newest first."""
-
-
-class DeskStore(HasDecisions, Protocol):
-    """What the desk needs of the store."""
-
-    def windows(self) -> list[Window]:
-        """Return the operator's windows."""
-
-    def window_set(self, window: Window) -> None:
-        """Keep a window of the operator, in place of one with the same id."""
-
-    def window_remove(self, window_id: str) -> bool:
-        """Forget a window of the operator; tell whether there was one."""
-
-    def opt_out(self, event_id: str, reason: str | None) -> None:
-        """Keep that an event was opted out of; None opts back in."""
-
-    def opt_outs(self) -> dict[str, str]:
-        """Return the reasons of opting out, by event id."""
-
-    def exclusions(self) -> list[Exclusion]:
-        """Return the entries of people about outages."""
-
-    def keep(self, row: Kept) -> None:
-        """Keep a row, in place of one under the same key."""
-
-    def audit(self, wall_ms: int, who: str, what: str, outcome: str) -> None:
-        """Write a line of the audit log."""
-
-
-class Desk:
+class Desk(WindowDesk):
     """Answer for the daemon.
 
     say: hands an event to the core.  now_ms, wall_ms: the clocks.  report: makes the report of an event by
@@ -102,13 +63,10 @@ class Desk:
         report: Callable[[str], EventReport | None] = lambda event_id: None,
         accounts: Path | None = None,
     ) -> None:
-        self.site = site
+        super().__init__(site, store, say, now_ms, wall_ms)
         self.reception = Reception(accounts, store.audit, now_ms, wall_ms)
+        self.ahead = Ahead(site)
         self.lookback = Lookback()
-        self._store = store
-        self._say = say
-        self._now_ms = now_ms
-        self._wall_ms = wall_ms
         self._make = StatusMaker(site)
         self._report = report
         self._latest: TickRecord | None = None
@@ -182,9 +140,17 @@ class Desk:
                 shown = self.ticks
                 yield self.status()
 
-    def windows(self) -> list[WindowStatus]:
-        """Return all charge windows: those of the site file, then the operator's."""
-        return [self._window(w) for w in self._all_windows()]
+    async def window_consequence(self, wish: WindowWish) -> WindowConsequence:
+        """Return what a window would change; nothing is saved.  Raises DeskError."""
+        known = self._all_windows()
+        window = checked(wish, self.site, known)
+        self.status()
+        assert self._latest is not None
+        before = self.ahead.seen(self._latest, known)
+        mine = next((c for c in self._latest.chargers if c.id == window.charger), None)
+        session_wh = (mine.session_wh if mine else None) or 0
+        warning = note(window, self.site, known)
+        return await asyncio.to_thread(self.ahead.consequence, window, warning, before, session_wh)
 
     def events(self) -> list[EventStatus]:
         """Return the utility's events that the last tick knew."""
@@ -201,56 +167,6 @@ class Desk:
         return found
 
     # What commands wish.  who: the person, as the shell knows them, for the audit log.
-
-    def window_add(self, wish: WindowWish, who: str) -> WindowStatus:
-        """Add a charge window, or replace the operator's window of that id.  Raises DeskError."""
-        with self._audited(who, f"window for {wish.charger}"):
-            window = checked(wish, self.site, self._all_windows())
-            self._store.window_set(window)
-            self._say(WindowSet(self._now_ms(), window))
-        return self._window(window)
-
-    def window_import(
-        self, wishes: list[tuple[int, WindowWish]], who: str, apply: bool
-    ) -> list[WindowPreview]:
-        """Return what would become of windows of a file; with `apply`, and none refused, add them all."""
-        known = {w.id: w for w in self._all_windows()}
-        found: list[WindowPreview] = []
-        new: list[Window] = []
-        for line, wish in wishes:
-            try:
-                window = checked(wish, self.site, known.values())
-            except DeskError as error:
-                found.append(WindowPreview(line, "refused", wish.charger, error=str(error)))
-                continue
-            what = "replaced" if window.id in known else "added"
-            known[window.id] = window
-            new.append(window)
-            found.append(WindowPreview(line, what, words.window(window)))
-        notes = iter(note(window, self.site, known.values()) for window in new)
-        found = [each if each.error else msgspec.structs.replace(each, note=next(notes)) for each in found]
-        if apply and not any(each.error for each in found):
-            with self._audited(who, f"{len(new)} windows imported"):
-                for window in new:
-                    self._store.window_set(window)
-                    self._say(WindowSet(self._now_ms(), window))
-        return found
-
-    def window_remove(self, window_id: str, who: str) -> WindowStatus:
-        """Remove a charge window of the operator and return it.  Raises DeskError."""
-        with self._audited(who, f"window {window_id} removed"):
-            known = {w.id: w for w in self._all_windows()}
-            window = known.get(window_id)
-            if window is None:
-                ids = ", ".join(known) or "(there are none)"
-                raise UnknownError(f"id: there is no window {window_id!r}; expected one of {ids}")
-            if window.source == "site":
-                raise DeskError(
-                    f"id: window {window_id} stands in the site file; remove it there and restart"
-                )
-            self._store.window_remove(window_id)
-            self._say(WindowRemoved(self._now_ms(), window_id))
-        return self._window(window)
 
     def opt_out(self, event_id: str, reason: str, who: str, back_in: bool = False) -> EventStatus:
         """Opt out of an event of the utility with a reason, or back in.  Raises DeskError."""
@@ -349,40 +265,6 @@ class Desk:
     def _entered(self, entry: Exclusion) -> ExclusionStatus:
         self._store.keep(entry)
         return exclusions.shown(entry, self.site.timezone)
-
-    @contextmanager
-    def _audited(self, who: str, what: str) -> Iterator[None]:
-        """Write down what became of a wish."""
-        try:
-            yield
-        except DeskError as error:
-            self._store.audit(self._wall_ms(), who, what[:REASON_MAX], f"refused: {error}")
-            raise
-        self._store.audit(self._wall_ms(), who, what[:REASON_MAX], "done")
-
-    def _all_windows(self) -> list[Window]:
-        return [*self.site.windows, *self._store.windows()]
-
-    def _window(self, w: Window) -> WindowStatus:
-        return WindowStatus(
-            id=w.id,
-            charger=w.charger or w.group,
-            days=list(w.days),
-            from_time=words.minutes(w.from_min),
-            ready_by=words.minutes(w.ready_by_min),
-            need_wh=w.need_wh,
-            priority=w.priority,
-            vehicle=w.vehicle,
-            source=w.source,
-            note=note(w, self.site, self._all_windows()),
-            words=words.window(w),
-            dates=list(w.dates),
-            not_on=list(w.not_on),
-            holidays=w.holidays,
-            soc_pm=w.soc_pm,
-            arrive_wh=w.arrive_wh,
-            must_leave=w.must_leave,
-        )
 
     def _wake(self) -> None:
         woken, self._next = self._next, asyncio.Event()

@@ -215,7 +215,7 @@ class Member:
         if self.told is None and now_ms < self._found_at_ms + UNTOLD_MS:
             return None
         lowest = self.fallback_ma if self.written_ma is None else min(self.written_ma, self.fallback_ma)
-        return self.device.lawful(lowest)
+        return self.device.lawful(max(0, lowest))  # a discharge ends when nobody asks for it any more
 
     def expired(self, now_ms: int) -> bool:
         """Say whether the core's setpoint no longer holds, or never came."""

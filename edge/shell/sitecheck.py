@@ -18,7 +18,7 @@ from edge.core import fallback
 from edge.core.fallback import NodeProof
 from edge.model.site import Charger, Site
 from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, IEC_61851_MIN_MA, PHASE_NAMES, PHASES, amps_text
-from edge.shell import portpolicyfile, sitegrid, siteguard, tarifffile
+from edge.shell import portpolicyfile, sitebatteries, sitegrid, siteguard, tarifffile
 from edge.shell.siteread import Problem, Row, Rows, nearest, problem
 
 DEVICE_TABLES = ("meter", "charger", "board")
@@ -41,6 +41,7 @@ def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem
         siteguard.boards,
         siteguard.relays,
         _windows,
+        sitebatteries.check,
         _time_zone,
         _utility,
         sitegrid.check,

@@ -260,6 +260,22 @@ def seconds(low: int, high: int) -> Kind:
     return Kind(read, {"type": "number", "minimum": low, "maximum": high})
 
 
+def percent(low: int, high: int) -> Kind:
+    """Percent, to the thousandth of the whole."""
+
+    def read(value: object) -> int:
+        expected = f"a percentage from {low} to {high}"
+        if not low <= _finite(value, expected) <= high:
+            raise Wrong(expected)
+        return _scaled(value, 10, "%", "0.1 %", high)
+
+    return Kind(read, {"type": "number", "minimum": low, "maximum": high})
+
+
+def _money(value: object) -> int:
+    return _scaled(value, 1_000_000, "of the site's currency", "a millionth", 1_000)
+
+
 def choice(*words: str | int) -> Kind:
     """One of a few words."""
 
@@ -289,6 +305,7 @@ AMPS3 = Kind(
     {"anyOf": [_NUMBER_OF_AMPS, {"type": "array", "items": _NUMBER_OF_AMPS, "minItems": 3, "maxItems": 3}]},
 )
 KW = Kind(_kw, {"type": "number", "minimum": 0, "maximum": _KW_MAX})
+MONEY = Kind(_money, {"type": "number", "minimum": 0, "maximum": 1_000})
 KWH = Kind(_kwh, {"type": "number", "exclusiveMinimum": 0, "maximum": 10_000})
 CLOCK = Kind(_minutes, {"type": "string", "pattern": f"^{_CLOCK}$"})
 DAYS = Kind(

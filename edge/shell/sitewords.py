@@ -5,6 +5,7 @@ Rule: a key exists if and only if it has a row here.  The reader (siteread.py), 
 in sitekinds.py, what concerns more than one key in sitecheck.py.
 """
 
+from edge.shell.sitebatterywords import DISCHARGE, EXPORT, GIVING_KEYS
 from edge.shell.sitegridwords import CHARGER_KEYS, GRID_TABLES, RANDOM_DELAY, WINDOW_KEYS
 from edge.shell.sitekey import Key, Table
 from edge.shell.sitekinds import (
@@ -84,6 +85,7 @@ TABLES: dict[str, Table] = {
                     choice("now", "never"),
                     "what a vehicle without window gets; now if not given",
                 ),
+                EXPORT,
             ),
             required=True,
         ),
@@ -174,6 +176,7 @@ TABLES: dict[str, Table] = {
                 Key("keep_on", FLAG, "its vehicle must not see 0 A: kept at min_a; false if not given"),
                 Key("on_off_s", seconds(0, 3600), "least time on and off; the policy's", to="on_off_ms"),
                 *CHARGER_KEYS,
+                DISCHARGE,
             ),
             many=True,
         ),
@@ -224,6 +227,7 @@ TABLES: dict[str, Table] = {
                 Key("priority", whole(-100, 100), "lower is served first; 0 if not given"),
                 Key("vehicle", TEXT, "the vehicle's name"),
                 *WINDOW_KEYS,
+                *GIVING_KEYS,
             ),
             many=True,
         ),

@@ -69,3 +69,24 @@ def number(key: str, said: Said, most: Decimal, expected: str, least: Decimal | 
     if not value.is_finite() or value > most or (value <= 0 if least is None else value < least):
         raise DeskError(f"{key}: {said!r}: expected {expected}")
     return value
+
+
+def may_give(discharge: bool, keep_soc: Said, cycle_per_kwh: Said, needs: Need) -> tuple[bool, int, int]:
+    """Return whether a vehicle may give back, what it keeps in thousandths, and what a kWh wears, millionths.
+
+    Raises DeskError.
+    """
+    if not discharge:
+        if keep_soc != "" or cycle_per_kwh != "":
+            raise DeskError("discharge: keep-soc and cycle-cost are for a vehicle that may discharge")
+        return False, 0, 0
+    if not needs.soc_pm:
+        raise DeskError("discharge: expected soc and battery: how full it is to be, and what it holds")
+    if keep_soc == "":
+        raise DeskError("keep-soc: expected a state of charge in %: it never gives back below that")
+    keeps = number("keep-soc", keep_soc, Decimal(100), "a state of charge in %", least=Decimal(0))
+    wears = Decimal(0)
+    if cycle_per_kwh != "":
+        wears = number("cycle-cost", cycle_per_kwh, Decimal(1_000), "money per kWh", least=Decimal(0))
+    up = ROUND_CEILING
+    return True, int((keeps * 10).to_integral_value(up)), int((wears * 1_000_000).to_integral_value(up))

@@ -12,7 +12,7 @@ import msgspec
 
 from edge.model.site import EVERY_DAY, Charger, Days, Site, Window
 from edge.shell.answers import DeskError, UnknownError
-from edge.shell.windowneeds import ARRIVES_WITH, energy, need
+from edge.shell.windowneeds import ARRIVES_WITH, energy, may_give, need
 from edge.shell.windowroom import room_note
 from edge.shell.words import minutes
 
@@ -54,6 +54,9 @@ class WindowWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_on: str = ""
     holidays: bool = True
     must_leave: bool = False
+    discharge: bool = False
+    keep_soc: str | int | float = ""
+    cycle_per_kwh: str | int | float = ""
 
 
 def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
@@ -66,6 +69,9 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
     group = wish.charger if any(wish.charger in c.groups for c in site.chargers) else ""
     charger = "" if group else charger_of(site, wish.charger).id
     needs = need(wish.need_kwh, wish.soc, wish.battery_kwh, wish.km, wish.kwh_per_km, wish.arrives_with)
+    gives, keep_pm, cycle_micro = may_give(wish.discharge, wish.keep_soc, wish.cycle_per_kwh, needs)
+    if gives and not any(c.discharge_ma and charger in (c.id, "") for c in site.chargers):
+        raise DeskError(f"discharge: {wish.charger}: expected a charger with discharge_a in the site file")
     window = Window(
         id=_id(wish, known),
         charger=charger,
@@ -80,6 +86,9 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
         not_on=_dates("not-on", wish.not_on),
         holidays=wish.holidays,
         must_leave=wish.must_leave,
+        discharge=gives,
+        keep_pm=keep_pm,
+        cycle_micro=cycle_micro,
         days=_days(wish.days),
         priority=_priority(wish.priority),
         vehicle=_text("vehicle", wish.vehicle),

@@ -133,6 +133,16 @@ EVERYBODY = {
     "GET /static/{name}", "GET /language/{code}", "GET /sign-in", "POST /sign-in", "POST /set-up",
     "GET /api/me", "POST /api/sign-in", "POST /api/set-up",
 }  # fmt: skip
+FLEET_MANAGERS = {
+    "/api/windows",
+    "/api/windows/preview",
+    "/api/windows/import",
+    "/api/windows/{window_id}/exceptions",
+    "/api/windows/{window_id}",
+    "/api/events/{event_id}/opt-out",
+    "/api/events/{event_id}/opt-in",
+    "/api/opt-outs",
+}
 OWN = {"POST /sign-out", "POST /api/sign-out", "POST /api/me/password"}
 
 
@@ -145,6 +155,8 @@ def takes(route: str) -> Role:
         return Role.ADMINISTRATOR
     if method == "GET" or route in OWN:
         return Role.VIEWER
+    if path in FLEET_MANAGERS:
+        return Role.FLEET
     raise AssertionError(f"{route}: say here what it ought to take")
 
 

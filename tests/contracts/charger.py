@@ -1,5 +1,7 @@
 """What every charger driver must do.  The facts come from the family's golden file, not its table."""
 
+import struct
+
 import pytest
 
 from drivers.device import Device, NotAllowed
@@ -7,6 +9,12 @@ from drivers.wire import Read, Write
 from tests.contracts.device import DeviceContract, at_limits
 from tests.contracts.facts import Meaning
 from tests.drivers import golden
+
+# By hand: where a discharge is written, as what, on how many conductors, and the most of it.
+DISCHARGING = {
+    "sigenergy_evdc": (41004, ">I", 3, 63_000),
+    "wallbox_quasar": (260, ">h", 1, 32_000),
+}
 
 
 class ChargerContract(DeviceContract):
@@ -59,9 +67,35 @@ class ChargerContract(DeviceContract):
         assert "write set_current 0" in titles
         assert any(t.startswith("write set_current ") and not t.endswith(" 0") for t in titles)
 
-    def test_a_negative_setpoint_is_our_own_mistake(self, device: Device) -> None:
+    def test_a_negative_setpoint_is_our_own_mistake_where_it_cannot_discharge(self, device: Device) -> None:
+        if self.name in DISCHARGING:
+            return
         with pytest.raises(ValueError, match="-1 mA"):
             device.set_current(-1)
+        assert device.lawful(-16_000) == 0
+
+    def test_a_discharge_is_never_rounded_up_and_pauses_below_its_least(self, device: Device) -> None:
+        if self.name not in DISCHARGING:
+            return
+        address, kind, conductors, most_ma = DISCHARGING[self.name]
+        for asked_ma in (7_000, 7_333, 10_000, 16_001, 25_999, most_ma, most_ma + 5_000):
+            told = [w for w in device.set_current(-asked_ma) if w.address == address]
+            assert len(told) == 1 and device.allowed(told[0])
+            words = struct.pack(f">{len(told[0].words)}H", *told[0].words)
+            (count,) = struct.unpack(kind, words)
+            watts = abs(count)
+            assert count < 0 or kind == ">I"
+            # 207 V is the lowest plausible voltage of a 230 V grid (EN 50160: -10 %).
+            assert watts * 1000 <= conductors * 207 * min(asked_ma, most_ma)
+            assert watts * 1000 > conductors * 207 * (min(asked_ma, most_ma) - 1_000) - 1000
+            assert -asked_ma <= device.lawful(-asked_ma) < 0
+        assert device.set_current(-5_999) == device.set_current(0)
+        assert device.lawful(-5_999) == 0
+
+    def test_nothing_discharges_before_it_is_recognised(self) -> None:
+        if self.name in DISCHARGING:
+            with pytest.raises(NotAllowed, match="not recognised"):
+                golden.load(self.name).device(recognised=False).set_current(-10_000)
 
     def test_only_the_allow_list_may_be_written(self, device: Device) -> None:
         writable = golden.load(self.name).writable

@@ -93,7 +93,7 @@ WRITE = '  [100, "u16", "current", "0.1 A", {function = 6, accepts = "0, 6..32"}
         ('zero = "pauses"', 'zero = "stops"', "zero: 'stops' is none of: pauses no_limit aborts refused undefined"),
         ('set = [["current", "current"]]', "set = []", r"\[control\]: set: is missing"),
         ('set = [["current", "current"]]', 'set = [["current", "time"]]', "'current' is not in ms or s"),
-        ('set = [["current", "current"]]', 'set = [["current", "much"]]', "'much' is no number, .raw N., .current., .fallback., .time. or .beat."),
+        ('set = [["current", "current"]]', 'set = [["current", "much"]]', "'much' is no number, .raw N., .current., .discharge., .fallback., .time. or .beat."),
         ('set = [["current", "current"]]', 'set = ["current"]', r"expected \[.setting., what, .only when.\]"),
         ('[control]', '[supervision]\nkind = "watchdog"\n[control]', r"\[supervision\]: kind: 'watchdog' is none of: validity alive_bit"),
         ('[control]', '[supervision]\nkind = "token"\ntime_ms = 1000\n[control]', r"keep: is missing: kind 'token' has to be fed"),

@@ -17,6 +17,8 @@ from edge.shell.answers import NotYetError, Status
 from edge.shell.daemon import HURRY_MS, Daemon
 from edge.shell.statedir import STORE
 from edge.shell.store import open_store
+from edge.shell.storefile import StoreTrouble
+from edge.shell.storeoutbox import Gone
 
 SITE = Site("yard", "Yard", "UTC", (Node("main", None, (63_000,) * 3),))
 
@@ -152,3 +154,52 @@ def test_what_the_core_decides_ends_by_itself_when_it_said(tmp_path: Path) -> No
     assert (charger, current_ma, board, relays) == ("bay-1", 16_000, "io", 0b0101)
     assert before_ms + 10_000 <= until_ms <= after_ms + 10_000
     assert before_ms + 12_000 <= open_ms <= after_ms + 12_000
+
+
+def test_a_broker_hears_that_a_message_was_taken_only_when_the_disk_has_it(tmp_path: Path) -> None:
+    """The first commit fails: nobody is told.  The second succeeds: then everybody is, once (I11)."""
+    heard: list[str] = []
+
+    class Taking:
+        """A line of a utility that has taken two messages in, and later a third."""
+
+        def __init__(self) -> None:
+            self.waiting = [lambda: heard.append("one"), lambda: heard.append("two")]
+
+        def taken(self) -> list[Callable[[], None]]:
+            taken, self.waiting = self.waiting, []
+            return taken
+
+        def untaken(self, taken: list[Callable[[], None]]) -> None:
+            self.waiting[:0] = taken
+
+        def gone(self, gone: object, why: str) -> None:
+            """Nothing was given up."""
+
+        def committed(self) -> None:
+            """Nothing waits to be sent."""
+
+    async def run() -> list[list[str]]:
+        daemon = Daemon(SITE, None, tmp_path)
+        line = Taking()
+        daemon.links = line  # type: ignore[assignment]
+        commits: list[list[str]] = []
+        three, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def commit() -> list[Gone]:
+            commits.append(list(heard))
+            if len(commits) == 3:
+                loop.call_soon_threadsafe(three.set)
+            if len(commits) == 1:
+                line.waiting.append(lambda: heard.append("three"))
+                raise StoreTrouble("the disk is full")
+            return []
+
+        daemon._commit = commit  # type: ignore[method-assign]
+        task = asyncio.ensure_future(daemon._commits())
+        await asyncio.wait_for(three.wait(), 30)
+        task.cancel()
+        daemon.store.close()
+        return commits
+
+    assert asyncio.run(run()) == [[], [], ["one", "two", "three"]]

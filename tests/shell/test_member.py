@@ -230,3 +230,29 @@ def test_where_nothing_supervises_us_expiry_lowers_to_the_fallback():
     member.written_ma = 16_000
     assert member.goal(1_999) == 16_000
     assert member.goal(2_000) == 6_000
+
+
+def quasar(**more) -> Member:
+    registers = {81: 1, 82: 0, 83: 1, 514: 7_400, 537: 11}
+    return served("wallbox_quasar", {1: registers}, **more)
+
+
+def test_more_discharge_is_a_reduction_and_less_is_not():
+    member = quasar()
+    told(member, -10_000, 1_000)
+    member.wrote(1_000, -10_000)
+    told(member, -16_000, 2_000)
+    assert Rank.REDUCE in due(member, 2_000)
+    told(member, -8_000, 2_000)
+    assert Rank.WRITE in due(member, 2_000)
+    told(member, 0, 2_000)
+    assert Rank.WRITE in due(member, 2_000)
+
+
+def test_a_discharge_that_nobody_asks_for_any_more_ends():
+    """I4: the core has gone quiet; nothing is taken out of a vehicle on the word of the past."""
+    member = quasar()
+    told(member, -16_000, 1_000, valid_ms=10_000)
+    member.wrote(1_000, -16_000)
+    assert member.goal(10_999) == -16_000
+    assert member.goal(11_000) == 0

@@ -456,3 +456,101 @@ def test_a_day_is_a_day_with_or_without_quotes(tmp_path, written):
 def test_what_is_no_day_is_told(tmp_path, written):
     found = broken(tmp_path, ('id = "bay-1"\n', f'id = "bay-1"\ncommissioned = {written}\n'))
     assert "expected a day such as 2026-03-01" in str(found.problems[0])
+
+
+# --- vehicles that give back ---------------------------------------------------------------------------
+
+BAY_4 = """
+[[charger]]
+id = "bay-4"
+node = "main"
+driver = "wallbox_quasar"
+tcp = "192.168.1.44"
+unit = 1
+phases = "L1"
+min_a = 7
+max_a = 32
+fallback_a = 0
+valid_for_s = 20
+discharge_a = 16
+
+[[window]]
+charger = "bay-4"
+from = "17:00"
+ready_by = "06:00"
+need_kwh = 20
+soc = 80
+battery_kwh = 40
+discharge = true
+keep_soc = 37.5
+cycle_per_kwh = 0.05
+
+[[line]]"""
+
+
+def giving(tmp_path: Path, *changes: tuple[str, str]) -> sitefile.Examined:
+    text = BAY_4
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return broken(tmp_path, ("[[line]]", text), ('name = "North depot"', 'name = "N"\nexport_kw = 1.5'))
+
+
+def test_a_vehicle_may_give_back_where_charger_window_and_site_say_so(tmp_path: Path):
+    site = giving(tmp_path).site
+    assert site is not None and site.export_w == 1_500
+    assert next(c for c in site.chargers if c.id == "bay-4").discharge_ma == 16_000
+    window = next(w for w in site.windows if w.charger == "bay-4")
+    assert (window.discharge, window.soc_pm, window.battery_wh) == (True, 800, 40_000)
+    assert (window.keep_pm, window.cycle_micro) == (375, 50_000)
+
+
+def test_nothing_may_give_back_unless_somebody_says_so():
+    site = sitefile.load(GOOD)
+    assert (site.export_w, {c.discharge_ma for c in site.chargers}) == (0, {0})
+    assert not any(w.discharge for w in site.windows)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "words"),
+    [
+        ('driver = "wallbox_quasar"', 'driver = "alfen_eve"', "discharge_a", "alfen_eve cannot discharge"),
+        (
+            "discharge_a = 16",
+            "discharge_a = 33",
+            "discharge_a",
+            "33 A: wallbox_quasar takes from 7 A to 32 A",
+        ),
+        ("discharge_a = 16", "discharge_a = 6", "discharge_a", "6 A: wallbox_quasar takes from 7 A to 32 A"),
+        ("valid_for_s = 20\n", "", "discharge_a", "expected valid_for_s, up to 60"),
+        ("valid_for_s = 20", "valid_for_s = 61", "discharge_a", "expected valid_for_s, up to 60"),
+        ("discharge_a = 16\n", "", "discharge", "bay-4 has no discharge_a"),
+        ("keep_soc = 37.5\n", "", "discharge", "expected keep_soc as well"),
+        ("battery_kwh = 40\n", "", "soc", "expected soc and battery_kwh together"),
+        ("keep_soc = 37.5", "keep_soc = 101", "keep_soc", "a percentage from 0 to 100"),
+        ("cycle_per_kwh = 0.05", "cycle_per_kwh = -1", "cycle_per_kwh", "a number from 0 to 1000"),
+        (
+            'driver = "wallbox_quasar"',
+            'driver = "sigenergy_evdc"',
+            "discharge_a",
+            "goes on discharging while we",
+        ),
+    ],
+)
+def test_what_is_wrong_with_giving_back_is_said(tmp_path: Path, old: str, new: str, key: str, words: str):
+    problems = giving(tmp_path, (old, new)).problems
+    assert any(p.key == key and words in str(p) for p in problems), [str(p) for p in problems]
+
+
+def test_a_breaker_does_not_mind_the_direction(tmp_path: Path):
+    """40 A may flow back through 63 A of panel A, and not through 32 A."""
+    change = ('node = "main"\ndriver = "wallbox_quasar"', 'node = "panel-a"\ndriver = "wallbox_quasar"')
+    assert giving(tmp_path, change).site is not None
+    text = GOOD.read_text()
+    assert "limit_a = [63, 63, 62.5]" in text
+    small = broken(
+        tmp_path,
+        ("[[line]]", BAY_4.replace(*change)),
+        ("limit_a = [63, 63, 62.5]", "limit_a = [15, 63, 62.5]"),
+    )
+    assert any("may give back 16 A, more than its 15 A" in str(p) for p in small.problems)

@@ -1,5 +1,6 @@
 """What vehicles need, as people say it, and what cannot be had: figures worked out by hand."""
 
+import msgspec
 import pytest
 
 from edge.model.site import Address, Charger, Node, Site, Window
@@ -125,3 +126,25 @@ def test_one_phase_chargers_fill_one_phase() -> None:
     windows = [night("w1", "bay-1", 60), night("w2", "bay-2", 40), night("w3", "bay-3", 40)]
     assert "bay-2 can have at most 35.2 kWh of 40.0 kWh" in note(windows[1], narrow, windows)
     assert note(windows[1], narrow, [windows[1], windows[2]]) == ""
+
+
+def test_a_window_may_let_a_vehicle_give_back_and_says_what_stays() -> None:
+    depot = site()
+    chargers = tuple(msgspec.structs.replace(c, discharge_ma=16_000) for c in depot.chargers)
+    gives = msgspec.structs.replace(depot, chargers=chargers)
+    name = gives.chargers[0].id
+    wish = WindowWish(
+        name, "17:00", "06:00", soc=80, battery_kwh=40, discharge=True, keep_soc="37.5", cycle_per_kwh=0.05
+    )
+    window = checked(wish, gives, ())
+    assert (window.discharge, window.keep_pm, window.cycle_micro) == (True, 375, 50_000)
+    for change, told in (
+        ({"soc": "", "battery_kwh": "", "need_kwh": 20}, "expected soc and battery"),
+        ({"keep_soc": ""}, "keep-soc: expected"),
+        ({"discharge": False}, "are for a vehicle that may discharge"),
+        ({"cycle_per_kwh": -1}, "cycle-cost"),
+    ):
+        with pytest.raises(DeskError, match=told):
+            checked(msgspec.structs.replace(wish, **change), gives, ())
+    with pytest.raises(DeskError, match="discharge_a"):
+        checked(wish, depot, ())
