@@ -34,6 +34,7 @@ static_assert(LEVEL_END <= INT64_MAX / LB_WEIGHT_MAX - LEVEL, "level * weight fi
 static_assert(SUM_MAX <= (INT64_MAX >> LEVEL_BITS) / 2, "a sum of currents fits as a level");
 static_assert(2 * (int64_t)LB_MA_MAX <= INT32_MAX, "a slot's currents fit");
 static_assert(LB_PHASOR_MAX <= (int64_t)1 << 30, "squares in a phasor sum fit");
+static_assert(LB_WYE_MAX <= LB_PHASOR_MAX / 2, "twice the squares in a delta-wye sum fit");
 static_assert(LB_NO_LIMIT == INT64_MAX, "no sum reaches a limit that is none");
 static_assert(LB_NODES <= INT32_MAX / 2 && LB_CHARGERS <= INT32_MAX / 2, "counts fit");
 static_assert(sizeof(struct lb_node) == 32 && sizeof(struct lb_charger) == 48,
@@ -93,6 +94,15 @@ static int depth_of(const struct lb_site *site, int32_t n)
     return depth;
 }
 
+/* What the maximums of all chargers may sum to, so that the squares at a node fit. */
+/*@ requires \valid_read(node);
+    assigns \nothing; */
+static int64_t most_together(const struct lb_node *node)
+{
+    if (node->phasor == 0) { return INT64_MAX; }
+    return node->phasor == LB_DELTA_WYE ? LB_WYE_MAX : LB_PHASOR_MAX;
+}
+
 /*@ requires \valid_read(site);
     assigns \nothing;
     ensures LB_E_PHASOR <= \result <= LB_OK;
@@ -102,15 +112,16 @@ int lb_check(const struct lb_site *site)
     if (site->node_count < 1 || site->node_count > LB_NODES) { return LB_E_COUNT; }
     if (site->charger_count < 0 || site->charger_count > LB_CHARGERS) { return LB_E_COUNT; }
 
-    bool phasor = false;
+    int64_t most_allowed_ma = INT64_MAX;
     /*@ loop invariant 0 <= n <= site->node_count && tree(site, n);
-        loop assigns n, phasor;
+        loop assigns n, most_allowed_ma;
         loop variant site->node_count - n; */
     for (int32_t n = 0; n < site->node_count; n++) {
         int32_t parent = site->node[n].parent;
         if (parent >= n || parent < -1 || (parent == -1) != (n == 0)) { return LB_E_ORDER; }
         if (depth_of(site, n) > LB_DEPTH) { return LB_E_DEPTH; }
-        phasor = phasor || site->node[n].phasor != 0;
+        int64_t allowed_ma = most_together(&site->node[n]);
+        most_allowed_ma = allowed_ma < most_allowed_ma ? allowed_ma : most_allowed_ma;
     }
     int64_t most_ma = 0;
     /*@ loop invariant 0 <= c <= site->charger_count && 0 <= most_ma <= c * LB_MA_MAX;
@@ -122,7 +133,7 @@ int lb_check(const struct lb_site *site)
         if (result != LB_OK) { return result; }
         most_ma += site->charger[c].max_ma;
     }
-    return phasor && most_ma > LB_PHASOR_MAX ? LB_E_PHASOR : LB_OK;
+    return most_ma > most_allowed_ma ? LB_E_PHASOR : LB_OK;
 }
 
 /// Sorting ///
@@ -306,23 +317,110 @@ static int64_t on_phase(const int64_t kept[8], int phase)
     return on.straight_ma + on.one_side_ma + on.other_side_ma;
 }
 
+/* What loads a line that feeds a delta-wye transformer.  The line of L1 comes from the
+ * windings of L1 and L3, and so on round. */
+struct feed {
+    int64_t both_ma;             /* line to line between the two: counts twice           */
+    int64_t one_ma, other_ma;    /* from each of the two to the third                    */
+    int64_t near_ma, far_ma;     /* what is straight on the one winding and on the other */
+};
+
+/*@ requires sums(ma) && 0 <= phase < PHASES;
+    assigns \nothing; */
+static struct feed feed(const int64_t ma[8], int phase)
+{
+    static const int parts[PHASES][5] = {{L1 | L3, L1 | L2, L2 | L3, L1, L3},
+                                         {L1 | L2, L2 | L3, L1 | L3, L2, L1},
+                                         {L2 | L3, L1 | L3, L1 | L2, L3, L2}};
+    const int *part = parts[phase];
+    return (struct feed){
+        .both_ma = ma[part[0]],
+        .one_ma = ma[part[1]],
+        .other_ma = ma[part[2]],
+        .near_ma = ma[part[3]] + ma[L1 | L2 | L3],
+        .far_ma = ma[part[4]] + ma[L1 | L2 | L3],
+    };
+}
+
+/* Is what flows in the line at most the limit?  As vectors to either side of the double
+ * load: 2 at 0 degrees, one and other at +-60, near and far at +-30, all over sqrt(3).
+ * Twice their sum is (p + sqrt(3) q, sqrt(3) r + s), so that it is
+ * p^2 + 3 q^2 + 3 r^2 + s^2 + sqrt(12) (p q + r s) <= 12 limit^2, exactly. */
+/*@ requires 0 <= f.both_ma && 0 <= f.one_ma && 0 <= f.other_ma && 0 <= limit;
+    requires 0 <= f.near_ma && 0 <= f.far_ma;
+    requires f.both_ma + f.one_ma + f.other_ma + f.near_ma + f.far_ma <= 2 * LB_WYE_MAX;
+    assigns \nothing; */
+static bool feed_within(struct feed f, int64_t limit)
+{
+    if (limit > LB_WYE_MAX / 4 * 5) { return true; }  /* 2/sqrt(3) of all is less */
+    int64_t p = f.one_ma + f.other_ma + 4 * f.both_ma;
+    int64_t q = f.near_ma + f.far_ma;
+    int64_t r = f.one_ma - f.other_ma;
+    int64_t s = f.near_ma - f.far_ma;
+    int64_t rest = 12 * limit * limit - p * p - 3 * q * q - 3 * r * r - s * s;
+    if (rest < 0) { return false; }
+    uint64_t cross = (uint64_t)(p * q + r * s);  /* |r| <= p and |s| <= q */
+    uint64_t rest_high, rest_low, cross_high, cross_low;
+    product((uint64_t)rest, (uint64_t)rest, &rest_high, &rest_low);
+    product(cross, 12 * cross, &cross_high, &cross_low);
+    return cross_high < rest_high || (cross_high == rest_high && cross_low <= rest_low);
+}
+
+/* The least whole current that is not below what flows in the line. */
+static int64_t feed_ma(struct feed f)
+{
+    int64_t low = -1;
+    int64_t high = 2 * f.both_ma + f.one_ma + f.other_ma + f.near_ma + f.far_ma;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (feed_within(f, middle)) { high = middle; } else { low = middle; }
+    }
+    return high;
+}
+
 static int64_t carried_ma(const struct lb_node *node, const int64_t ma[8], int phase)
 {
     if (node->phasor == 0) { return on_phase(ma, phase); }
+    if (node->phasor == LB_DELTA_WYE) { return feed_ma(feed(ma, phase)); }
     struct conductor on = conductor(ma, phase);
     return phasor_ma(on.one_side_ma, on.other_side_ma, on.straight_ma);
 }
 
+/* The limit that holds for a phase.  On a delta-wye node, the lowest: with less of one
+ * load a line may carry more, but never more than the highest of the three before. */
 /*@ requires \valid_read(node) && 0 <= phase < PHASES;
     assigns \nothing;
-    ensures \result == \max(0, node->limit_ma[phase]); */
+    ensures 0 <= \result;
+    ensures node->phasor != LB_DELTA_WYE ==> \result == \max(0, node->limit_ma[phase]); */
 static int64_t limit_of(const struct lb_node *node, int phase)
 {
-    return node->limit_ma[phase] > 0 ? node->limit_ma[phase] : 0;
+    int64_t limit_ma = node->limit_ma[phase];
+    if (node->phasor == LB_DELTA_WYE) {
+        /*@ loop invariant 0 <= p <= PHASES;
+            loop assigns p, limit_ma;
+            loop variant PHASES - p; */
+        for (int p = 0; p < PHASES; p++) {
+            limit_ma = node->limit_ma[p] < limit_ma ? node->limit_ma[p] : limit_ma;
+        }
+    }
+    return limit_ma > 0 ? limit_ma : 0;
+}
+
+/* By what a line can rise at most, for something kept by phases that rises: a line to
+ * line load counts in a delta-wye line with 2/sqrt(3), below 7/6. */
+static int64_t weighs(const struct lb_node *node, const int64_t kept[8], int phase)
+{
+    if (node->phasor != LB_DELTA_WYE) { return on_phase(kept, phase); }
+    int64_t sum = 0;
+    for (int m = 1; m < 8; m++) { sum += kept[m]; }
+    return sum + (sum + 5) / 6;
 }
 
 static bool within(const struct lb_node *node, const int64_t ma[8], int phase)
 {
+    if (node->phasor == LB_DELTA_WYE) {
+        return feed_within(feed(ma, phase), limit_of(node, phase));
+    }
     struct conductor on = conductor(ma, phase);
     int64_t sum_ma = on.one_side_ma + on.other_side_ma + on.straight_ma;
     int64_t limit_ma = limit_of(node, phase);
@@ -344,7 +442,8 @@ static int blocked_on(const struct lb_node *node, int64_t ma[8], unsigned phases
     int found = -1;
     ma[phases] += more_ma;
     for (int p = 0; p < PHASES && found < 0; p++) {
-        if ((phases >> p & 1) != 0 && !within(node, ma, p)) { found = p; }
+        bool loaded = (phases >> p & 1) != 0 || node->phasor == LB_DELTA_WYE;
+        if (loaded && !within(node, ma, p)) { found = p; }
     }
     ma[phases] -= more_ma;
     return found;
@@ -458,10 +557,10 @@ static int64_t surely_fits(const struct lb_node *node, const struct view *view, 
 {
     int64_t sure = LEVEL_END;
     for (int p = 0; p < PHASES; p++) {
-        int64_t weights = on_phase(view->weight, p);
-        if (weights == 0 || node->limit_ma[p] >= SUM_MAX) { continue; }
+        int64_t weights = weighs(node, view->weight, p);
+        if (weights == 0 || limit_of(node, p) >= SUM_MAX) { continue; }
         int64_t room_ma = limit_of(node, p) - carried_ma(node, view->ma, p);
-        room_ma -= on_phase(view->step_ma, p);
+        room_ma -= weighs(node, view->step_ma, p);
         int64_t up_to = room_ma > 0 ? level + room_ma * LEVEL / weights : level;
         sure = up_to < sure ? up_to : sure;
     }
@@ -473,8 +572,8 @@ static int64_t about_fits(const struct lb_node *node, const struct view *view, i
 {
     int64_t about = LEVEL_END;
     for (int p = 0; p < PHASES; p++) {
-        int64_t weights = on_phase(view->weight, p);
-        if (weights == 0 || node->limit_ma[p] >= SUM_MAX) { continue; }
+        int64_t weights = weighs(node, view->weight, p);
+        if (weights == 0 || limit_of(node, p) >= SUM_MAX) { continue; }
         int64_t room_ma = limit_of(node, p) - carried_ma(node, view->ma, p);
         int64_t up_to = level + room_ma * LEVEL / weights;
         about = up_to < about ? up_to : about;
@@ -887,6 +986,50 @@ static bool phasor_above(int64_t a, int64_t c, int64_t w, int64_t limit)
     return needed[n] > left[n];
 }
 
+/* Is what flows in a line that feeds a delta-wye transformer above the limit?  Three times
+ * its square is the sum of all products of two parts by the cosine between them: lengths
+ * 2 for the load between the line's windings a and b, 1 for the others. */
+/*@ requires sums(ma) && 0 <= limit <= LB_WYE_MAX / 4 * 5;
+    requires a + b + c == 7 && 1 <= a <= 4 && 1 <= b <= 4 && 1 <= c <= 4 && a != b && b != c && a != c;
+    assigns \nothing; */
+static bool feed_above(const int64_t ma[8], int a, int b, int c, int64_t limit)
+{
+    int64_t ab = ma[a + b], ac = ma[a + c], bc = ma[b + c];
+    int64_t at_a = ma[a] + ma[7], at_b = ma[b] + ma[7];
+    /* twice the sum along the double load is at least this, and at most sqrt(12) limit */
+    if (4 * ab + ac + bc + at_a + at_b > limit / 2 * 7 + 7) { return true; }
+    int64_t rest = 3 * limit * limit - 4 * ab * ab - ac * ac - bc * bc - at_a * at_a -
+                   at_b * at_b - 2 * ab * (ac + bc) + ac * bc - at_a * at_b;
+    if (rest < 0) { return true; }
+    int64_t cross = 2 * ab * (at_a + at_b) + ac * at_a + bc * at_b;  /* times sqrt(3) */
+    uint64_t needed[4];
+    uint64_t left[4];
+    scaled_square(3, (uint64_t)cross, needed);
+    scaled_square(1, (uint64_t)rest, left);
+    int n = 3;
+    /*@ loop invariant 0 <= n <= 3;
+        loop assigns n;
+        loop variant n; */
+    while (n > 0 && needed[n] == left[n]) { n--; }
+    return needed[n] > left[n];
+}
+
+/* The same for one of the three lines of a node, against the lowest of its limits. */
+static bool feed_overloaded(const struct lb_node *node, const int64_t ma[8], int phase)
+{
+    int64_t limit_ma = LB_NO_LIMIT;
+    for (int p = 0; p < 3; p++) {
+        if (node->limit_ma[p] < limit_ma) { limit_ma = node->limit_ma[p]; }
+    }
+    if (limit_ma < 0) { limit_ma = 0; }
+    int64_t all_ma = 0;
+    for (int m = 1; m < 8; m++) { all_ma += ma[m]; }
+    if (2 * all_ma <= limit_ma) { return false; }
+    if (limit_ma > LB_WYE_MAX / 4 * 5) { limit_ma = LB_WYE_MAX / 4 * 5; }
+    int before = phase == 0 ? 4 : 1 << (phase - 1);
+    return feed_above(ma, 1 << phase, before, 7 - before - (1 << phase), limit_ma);
+}
+
 /* Does what the chargers below a node put on a phase exceed its limit? */
 /*@ requires \valid_read(node) && sums(ma) && 0 <= phase < 3;
     assigns \nothing;
@@ -898,6 +1041,7 @@ static bool phasor_above(int64_t a, int64_t c, int64_t w, int64_t limit)
       (\result <==> ma[4] + ma[5] + ma[6] + ma[7] > \max(0, node->limit_ma[2])); */
 static bool overloaded(const struct lb_node *node, const int64_t ma[8], int phase)
 {
+    if (node->phasor == LB_DELTA_WYE) { return feed_overloaded(node, ma, phase); }
     int64_t limit_ma = node->limit_ma[phase] < 0 ? 0 : node->limit_ma[phase];
     int own = phase == 0 ? 1 : 2 * phase;
     int64_t straight_ma = ma[own] + ma[7];

@@ -21,6 +21,8 @@
 #define LB_MA_MAX      1000000000  /* the highest min, max or step of a charger: a million amps      */
 #define LB_WEIGHT_MAX  1000
 #define LB_PHASOR_MAX  1073741824  /* all chargers' max together, on a site with a phasor node       */
+#define LB_WYE_MAX     536870912   /* the same, on a site with a delta-wye node                      */
+#define LB_DELTA_WYE   2           /* what `phasor` of a node is there                               */
 #define LB_NO_LIMIT    9223372036854775807
 
 /* What lb_check(), lb_solve() and, when negative, lb_violations() return. */
@@ -33,7 +35,7 @@ enum lb_result {
     LB_E_PHASES = -5,  /* a charger uses no phase, or one that does not exist        */
     LB_E_RANGE  = -6,  /* min, max or step out of range, or min above a max not zero */
     LB_E_WEIGHT = -7,  /* a weight below 1 or above LB_WEIGHT_MAX                    */
-    LB_E_PHASOR = -8,  /* a phasor node, and the max of all chargers is too much     */
+    LB_E_PHASOR = -8,  /* a phasor or delta-wye node, and all chargers' max is too much */
 };
 
 /* What holds a charger back. */
@@ -49,6 +51,8 @@ enum lb_why {
 struct lb_node {
     int32_t parent;       /* index of the node that feeds it; -1 for node 0             */
     int32_t phasor;       /* 0: line-to-line loads count in full on both conductors;
+                             LB_DELTA_WYE: as they load the lines that feed a delta-wye
+                             transformer, the lowest of the limits holding for each;
                              else: as the exact phasor sum at unity power factor        */
     int64_t limit_ma[3];  /* left for charging on L1, L2, L3; LB_NO_LIMIT: no limit;
                              a negative limit counts as 0                               */

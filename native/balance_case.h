@@ -79,7 +79,7 @@ static void site_of_bytes(const uint8_t *data, size_t size, struct lb_site *site
         for (int p = 0; p < 3; p++) {
             limit_ma[p] = (kind >> p & 1) != 0 ? LB_NO_LIMIT : take_byte(&in) * unit;
         }
-        add_node(site, parent, limit_ma[0], limit_ma[1], limit_ma[2], kind >> 3 & 1);
+        add_node(site, parent, limit_ma[0], limit_ma[1], limit_ma[2], kind >> 3 & 3);
     }
     for (int32_t c = 0; c < chargers; c++) {
         int32_t node = take_byte(&in) % nodes;
@@ -120,6 +120,44 @@ static bool is_below(const struct lb_site *site, int32_t node, int32_t above)
     return node == above;
 }
 
+/* Does a charger load a phase of a node, or the line that feeds it? */
+static bool loads(const struct lb_node *node, uint32_t phases, int phase)
+{
+    return (phases >> phase & 1) != 0 || node->phasor == LB_DELTA_WYE;
+}
+
+/* Does the line of a phase that feeds a delta-wye transformer carry what flows through its
+ * windings: 1 yes, 0 no, -1 too close to say?  ma: by phases. */
+static int feed_fits(const struct lb_node *node, const int64_t ma[8], int phase)
+{
+    /* the current in each winding, along and across the voltage of L1 */
+    static const double cosine[3] = {1, -0.5, -0.5};
+    static const double sine[3] = {0, -0.8660254037844386, 0.8660254037844386};
+    double along[3], across[3], limit = 4e18;
+    for (int p = 0; p < 3; p++) {
+        int64_t straight = ma[1 << p] + ma[7];
+        along[p] = (double)straight * cosine[p];
+        across[p] = (double)straight * sine[p];
+        double own = (double)node->limit_ma[p];
+        limit = own < limit ? own : limit;
+    }
+    for (int p = 0; p < 3; p++) {         /* line to line, by the line voltage of p and q */
+        int q = (p + 1) % 3;
+        double pair = (double)ma[1 << p | 1 << q] / 1.7320508075688772;
+        double x = pair * (cosine[p] - cosine[q]), y = pair * (sine[p] - sine[q]);
+        along[p] += x;
+        across[p] += y;
+        along[q] -= x;
+        across[q] -= y;
+    }
+    int from = (phase + 2) % 3;
+    double x = along[phase] - along[from], y = across[phase] - across[from];
+    limit = limit > 0 ? limit : 0;
+    double over = x * x + y * y - 3 * limit * limit;
+    double hair = 1e-12 * (limit * limit + 1);
+    return over > hair ? 0 : over < -hair ? 1 : -1;
+}
+
 /* Does a node carry what the grants put on a phase, with `more` more for one charger?
  * By going through all chargers: 1 yes, 0 no, -1 too close to say. */
 static int carries(const struct lb_site *site, const struct lb_grants *grants, int32_t n,
@@ -127,11 +165,13 @@ static int carries(const struct lb_site *site, const struct lb_grants *grants, i
 {
     int64_t straight = 0;
     int64_t side[3] = {0, 0, 0};
+    int64_t by_phases[8] = {0};
     for (int32_t c = 0; c < site->charger_count; c++) {
         uint32_t phases = site->charger[c].phases;
         int64_t ma = grants->ma[c] + (c == charger ? more_ma : 0);
-        if ((phases >> phase & 1) == 0 || ma == 0) { continue; }
+        if (!loads(&site->node[n], phases, phase) || ma == 0) { continue; }
         if (!is_below(site, site->charger[c].node, n)) { continue; }
+        by_phases[phases] += ma;
         if (phases == 3) {
             side[2] += ma;
         } else if (phases == 5) {
@@ -145,6 +185,9 @@ static int carries(const struct lb_site *site, const struct lb_grants *grants, i
     int64_t limit_ma = site->node[n].limit_ma[phase] > 0 ? site->node[n].limit_ma[phase] : 0;
     int64_t a = side[(phase + 1) % 3];
     int64_t c = side[(phase + 2) % 3];
+    if (site->node[n].phasor == LB_DELTA_WYE) {
+        return feed_fits(&site->node[n], by_phases, phase);
+    }
     if (site->node[n].phasor == 0) { return a + c + straight <= limit_ma; }
     return phasor_fits(a, c, straight, limit_ma);
 }
@@ -188,7 +231,7 @@ static const char *broken_promise(const struct lb_site *site, const struct lb_gr
         if (why != LB_HELD && why != LB_NO_MINIMUM) { continue; }
         int64_t more_ma = why == LB_HELD ? charger->step_ma : charger->min_ma;
         if (!is_below(site, charger->node, grants->node[c]) ||
-            (charger->phases >> grants->phase[c] & 1) == 0 ||
+            !loads(&site->node[grants->node[c]], charger->phases, grants->phase[c]) ||
             carries(site, grants, grants->node[c], grants->phase[c], c, more_ma) == 1) {
             return "what is said to hold a charger back does not";
         }

@@ -33,6 +33,9 @@
 /* A limit at or above this is none; a negative one counts as 0. */
 #define PL_NO_LIMIT     1000000000000000
 
+/* What `phasor` of a node is above a delta-wye transformer. */
+#define PL_DELTA_WYE    2
+
 /* What the functions return: 0, or which promise of the caller is broken. */
 enum pl_result {
     PL_OK        =  0,
@@ -49,7 +52,9 @@ enum pl_result {
  * *_step is the distance from slot to slot: 0 where one limit holds for all of them. */
 struct pl_node {
     int32_t parent;           /* index of the node that feeds it; -1 for node 0          */
-    int32_t phasor;           /* 1: line-to-line loads add as phasors; 0: as magnitudes   */
+    int32_t phasor;           /* 0: line-to-line loads add as magnitudes; 1: as phasors;
+                                 PL_DELTA_WYE: as they load the lines that feed a delta-wye
+                                 transformer, the lowest of the limits holding for each    */
     int64_t limit_ma_at;
     int64_t limit_w_at;
     int32_t limit_ma_step;    /* 0 or 3 */

@@ -111,6 +111,7 @@ WIDE static double vehicles_least(struct state *s)
         /* Prices about the margin are sums of terms no larger than this.  With q off by
          * at most a hair, take m a hair below: then what is exactly below m is counted. */
         double hair = (fabs((double)margin) + 2 * cheapest) * depth * ROUNDING;
+        if (s->feeds) { hair *= 4; }      /* their parts may cancel */
         double saved = sum_below(q, padded, margin, &below) * (double)car->top;
         double given = fmax(0, car->exact_worth - (double)margin + hair);
         total -= car->exact_need * given + saved * (1 + 8 * ROUNDING);

@@ -65,7 +65,7 @@ static void take_node(struct bytes *in, struct plan_case *c, int32_t n, int64_t 
     struct pl_node *node = &c->node[n];
     int32_t slots = c->problem.slots;
     *node = (struct pl_node){ .parent = n == 0 ? -1 : (int32_t)take(in, n),
-                              .phasor = (int32_t)take(in, 2),
+                              .phasor = (int32_t)take(in, 3),
                               .limit_ma_at = -1, .limit_w_at = -1 };
     int64_t kind = take(in, 3);
     if (kind > 0) {
@@ -148,6 +148,10 @@ static bool feeds(const struct pl_problem *p, int32_t node, int32_t from)
     return false;
 }
 
+#ifndef M_PI
+#define M_PI 3.14159265358979323846
+#endif
+
 static bool has_two(uint32_t phases) { return phases == 3 || phases == 5 || phases == 6; }
 
 /* The current of conductor k of a node in slot t, by its definition. */
@@ -172,6 +176,33 @@ static double current(const struct pl_problem *p, const double *amps, int32_t no
     return hypot(sqrt(3) / 2 * (a + b) + whole, (a - b) / 2);
 }
 
+/* The current of the line that feeds the windings of conductor k and of the one before it. */
+static double fed_current(const struct pl_problem *p, const double *amps, int32_t node, int32_t k,
+                          int32_t t)
+{
+    static const double angle[3] = { 0, -2, 2 };       /* of the voltages, in thirds of pi */
+    double x = 0, y = 0;
+    for (int32_t i = 0, at = 0; i < p->charger_count; i++) {
+        const struct pl_charger *c = &p->chargers[i];
+        bool there = c->from_slot <= t && t < c->to_slot && feeds(p, node, c->node);
+        double own = there ? amps[at + t - c->from_slot] : 0;
+        for (int32_t ph = 0; ph < 3 && own > 0; ph++) {
+            if ((c->phases >> ph & 1) == 0) { continue; }
+            double cosine = cos(angle[ph] * M_PI / 3), sine = sin(angle[ph] * M_PI / 3);
+            for (int32_t other = 0; other < 3 && has_two(c->phases); other++) {
+                if (other == ph || (c->phases >> other & 1) == 0) { continue; }
+                cosine = (cosine - cos(angle[other] * M_PI / 3)) / sqrt(3);
+                sine = (sine - sin(angle[other] * M_PI / 3)) / sqrt(3);
+            }
+            double sign = ph == k ? 1 : ph == (k + 2) % 3 ? -1 : 0;
+            x += sign * own * cosine;
+            y += sign * own * sine;
+        }
+        at += c->to_slot - c->from_slot;
+    }
+    return hypot(x, y) / sqrt(3);
+}
+
 static double watts(const struct pl_problem *p, const double *amps, int32_t node, int32_t t)
 {
     double sum = 0;
@@ -191,8 +222,11 @@ static const char *broken_limit(const struct pl_problem *p, const double *amps)
         const struct pl_node *node = &p->nodes[n];
         for (int32_t t = 0; t < p->slots; t++) {
             for (int32_t k = 0; k < 3 && node->limit_ma_at >= 0; k++) {
-                int64_t most = p->limits_ma[node->limit_ma_at + node->limit_ma_step * t + k];
-                double ma = current(p, amps, n, k, t) * 1000;
+                const int64_t *triple = p->limits_ma + node->limit_ma_at + node->limit_ma_step * t;
+                bool fed = node->phasor == PL_DELTA_WYE;
+                int64_t most = triple[k];
+                for (int32_t j = 0; j < 3 && fed; j++) { most = triple[j] < most ? triple[j] : most; }
+                double ma = (fed ? fed_current(p, amps, n, k, t) : current(p, amps, n, k, t)) * 1000;
                 if (most < PL_NO_LIMIT && ma > (double)(most < 0 ? 0 : most) * (1 + 1e-12) + 1) {
                     return "a current is above its limit";
                 }

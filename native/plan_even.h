@@ -21,7 +21,7 @@ static float room_at(const struct state *s, const struct car *car, int32_t t)
 {
     float room = NO_CAP;
     for (int32_t k = 0; k < car->taps; k++) {
-        float unit = k == 0 ? 1.0F : 1 / car->amp;
+        float unit = 1 / car->unit[k];
         int32_t side = car->row[k] - s->lines[car->line[k]].row;
         for (int32_t i = car->line[k]; i > 0; i = s->lines[i].parent) {
             if (i == s->own) { continue; }

@@ -47,6 +47,17 @@ static double carried(const struct load *load, int32_t k, bool phasor)
     return sqrt(along * along + across * across);
 }
 
+/* What flows in the line that feeds the windings of phases k and the one before it. */
+static double fed(const struct load *load, int32_t k)
+{
+    int32_t j = (k + 2) % 3;
+    double both = load->pair[j], one = load->pair[k], other = load->pair[(k + 1) % 3];
+    double near = load->plain[k], far = load->plain[j];
+    double along = 2 * both + (one + other) / 2 + sqrt(3) / 2 * (near + far);
+    double across = sqrt(3) / 2 * (one - other) + (near - far) / 2;
+    return sqrt((along * along + across * across) / 3);
+}
+
 /* Put the loads of slot t, given in amps, into the nodes; returns whether any limit is
  * exceeded. */
 static bool loads_of(struct state *s, int32_t t, const double *amps)
@@ -68,7 +79,9 @@ static bool loads_of(struct state *s, int32_t t, const double *amps)
         struct load *own = &loads[n];
         own->share = 1;
         for (int32_t k = 0; k < 3 && node->limit_ma_at >= 0; k++) {
-            double most = limit_of(p, node, k, t), is = carried(own, k, node->phasor != 0);
+            bool feeds = node->phasor == PL_DELTA_WYE;
+            double most = limit_of(p, node, feeds ? FEED : k, t);
+            double is = feeds ? fed(own, k) : carried(own, k, node->phasor != 0);
             if (is > most) { own->share = fmin(own->share, most / is); }
         }
         if (node->limit_w_at >= 0) {

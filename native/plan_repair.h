@@ -29,7 +29,7 @@ static inline float load_at(const struct state *s, const struct line *line, int3
     if (line->rows == 1) { return flow[0]; }
     if (!line->phasor) { return flow[0] + flow[n] + flow[2 * n]; }
     float along, across;
-    phasor_load(flow[0], flow[n], flow[2 * n], &along, &across);
+    phasor_load(flow, n, line->rows, &along, &across);
     return sqrtf(along * along + across * across);
 }
 
@@ -79,9 +79,8 @@ static inline float phasor_room(const struct state *s, const struct line *line, 
     ptrdiff_t n = s->stride;
     if (!line->phasor) { return cap - flow[0] - flow[n] - flow[2 * n]; }
     float along, across;
-    phasor_load(flow[0], flow[n], flow[2 * n], &along, &across);
-    float toward = side == PLAIN ? along
-                 : HALF_SQRT3 * along + (side == SIDE_A ? 0.5F : -0.5F) * across;
+    phasor_load(flow, n, line->rows, &along, &across);
+    float toward = along_of(side) * along + across_of(side) * across;
     float left = cap * cap - along * along - across * across;
     float root = toward * toward + left;
     return root > 0 ? sqrtf(root) - toward : -toward;
@@ -99,7 +98,7 @@ static inline void room_of(const struct state *s, const struct car *car, float p
         room[t] = below < left ? below : left;
     }
     for (int32_t k = 0; k < car->taps; k++) {
-        float unit = k == 0 ? 1.0F : 1 / car->amp;
+        float unit = 1 / car->unit[k];
         for (int32_t i = car->line[k]; i > 0; i = s->lines[i].parent) {
             if (i == s->own) { continue; }
             const struct line *line = &s->lines[i];
@@ -111,7 +110,7 @@ static inline void room_of(const struct state *s, const struct car *car, float p
                     room[t] = left < room[t] ? left : room[t];
                 }
             } else {
-                int32_t side = line->rows == 3 && s->lines[car->line[k]].rows == 3
+                int32_t side = line->rows > 1 && s->lines[car->line[k]].rows > 1
                              ? car->row[k] - s->lines[car->line[k]].row : PLAIN;
                 for (int32_t t = 0; t < n; t++) {
                     float left = phasor_room(s, line, side, car->from + t, cap[t] * INSIDE) * unit;
@@ -126,11 +125,11 @@ static inline void room_of(const struct state *s, const struct car *car, float p
 static inline void add_load(struct state *s, const struct car *car, int32_t t, float h)
 {
     for (int32_t k = 0; k < car->taps; k++) {
-        float load = k == 0 ? h : h * car->amp;
+        float load = h * car->unit[k];
         int32_t side = car->row[k] - s->lines[car->line[k]].row;
         for (int32_t i = car->line[k]; i >= 0; i = s->lines[i].parent) {
             const struct line *line = &s->lines[i];
-            row_of(s->flow, s, line->row + (line->rows == 3 ? side : 0))[car->from + t] += load;
+            row_of(s->flow, s, line->row + (line->rows > 1 ? side : 0))[car->from + t] += load;
         }
     }
 }

@@ -121,6 +121,12 @@ static struct sizes sizes_of(const struct pl_problem *p)
         const struct pl_node *node = &p->nodes[n];
         int64_t phases = node->limit_ma_at >= 0 ? 3 : 0;
         int64_t power = node->limit_w_at >= 0 ? 1 : 0;
+        if (node->phasor == PL_DELTA_WYE) {
+            z.lines += phases + power;
+            z.rows += phases * SIDES + power;
+            z.duals += phases * 2 + power;
+            continue;
+        }
         z.lines += phases + power;
         z.rows += phases * (apart ? 3 : 1) + power;
         z.duals += phases * (apart && node->phasor ? 2 : 1) + power;
@@ -140,9 +146,10 @@ static struct sizes sizes_of(const struct pl_problem *p)
 static double limit_of(const struct pl_problem *p, const struct pl_node *node, int32_t kind,
                        int32_t t)
 {
-    int64_t raw = kind == POWER
-                ? p->limits_w[node->limit_w_at + (int64_t)node->limit_w_step * t]
-                : p->limits_ma[node->limit_ma_at + (int64_t)node->limit_ma_step * t + kind];
+    const int64_t *triple = p->limits_ma + node->limit_ma_at + (int64_t)node->limit_ma_step * t;
+    int64_t raw = kind == POWER ? p->limits_w[node->limit_w_at + (int64_t)node->limit_w_step * t]
+                : kind < POWER ? triple[kind] : triple[0];
+    for (int32_t k = 1; kind >= FEED && k < 3; k++) { raw = triple[k] < raw ? triple[k] : raw; }
     if (raw >= PL_NO_LIMIT) { return NO_CAP; }
     return raw < 0 ? 0 : (double)raw / 1000;   /* A, kW */
 }
@@ -171,15 +178,16 @@ static void make_lines(struct state *s)
     s->lines[0] = (struct line){ .parent = -1, .node = -1, .kind = POWER };
     s->line_count = 1;
     int32_t top = make_own_line(s);
-    for (int32_t k = 0; k < 4; k++) {
-        int32_t kind = (k + POWER) % 4;
+    for (int32_t k = 0; k < KINDS; k++) {
+        int32_t kind = k < FEED ? (k + POWER) % FEED : k;
         int32_t *near = s->near + (ptrdiff_t)kind * p->node_count;
         for (int32_t n = 0; n < p->node_count; n++) {
             const struct pl_node *node = &p->nodes[n];
             int32_t above = n == 0 ? (kind == POWER ? top : -1) : near[node->parent];
             int64_t limits = kind == POWER ? node->limit_w_at : node->limit_ma_at;
+            bool feeds = node->phasor == PL_DELTA_WYE;
             near[n] = above;
-            if (limits < 0) { continue; }
+            if (limits < 0 || (kind != POWER && feeds != (kind >= FEED))) { continue; }
             near[n] = s->line_count;
             float *cap = row_of(s->cap, s, s->line_count);
             s->lines[s->line_count++] = (struct line){
@@ -215,6 +223,24 @@ static void make_cars(struct state *s)
     assert(s->car_count == s->most.cars && s->moments == s->most.moments);
 }
 
+/* What one ampere puts on the line that feeds the windings of phase k and of the one before it. */
+static float feed_factor(uint32_t phases, int32_t k)
+{
+    uint32_t ends = 1U << k | 1U << (k + 2) % 3;
+    if (phases == 7) { return 1; }
+    if (line_to_line(phases)) { return phases == ends ? 1.1547005F : 0.5773503F; }
+    return (phases & ends) != 0 ? 0.5773503F : 0;
+}
+
+/* The direction in which it does, to either side of the load between the two. */
+static int32_t feed_side(uint32_t phases, int32_t k)
+{
+    uint32_t own = 1U << k, before = 1U << (k + 2) % 3;
+    if (phases == 7 || phases == (own | before)) { return PLAIN; }
+    if (line_to_line(phases)) { return (phases & own) != 0 ? WIDE_A : WIDE_C; }
+    return phases == own ? SIDE_A : SIDE_C;
+}
+
 /* Point each car at the nearest lines above it. */
 static void tap_lines(struct state *s)
 {
@@ -223,10 +249,15 @@ static void tap_lines(struct state *s)
         struct car *car = &s->cars[i];
         const struct pl_charger *c = &p->chargers[car->charger];
         car->taps = 1;
+        car->unit[0] = 1;
         car->line[0] = s->near[(ptrdiff_t)POWER * p->node_count + c->node];
-        for (int32_t k = 0; k < 3; k++) {
+        for (int32_t k = 0; k < KINDS; k++) {
+            if (k == POWER) { continue; }
             int32_t line = s->near[(ptrdiff_t)k * p->node_count + c->node];
-            if ((c->phases >> k & 1) != 0 && line >= 0) { car->line[car->taps++] = line; }
+            float factor = k < FEED ? (float)(c->phases >> k & 1) : feed_factor(c->phases, k - FEED);
+            if (factor <= 0 || line < 0) { continue; }
+            car->line[car->taps] = line;
+            car->unit[car->taps++] = car->amp * factor;
         }
     }
 }
@@ -248,7 +279,10 @@ static void give_rows(struct state *s)
     for (int32_t i = 0; i < s->car_count; i++) {      /* 1: has line-to-line loads below */
         const struct car *car = &s->cars[i];
         bool across = line_to_line(p->chargers[car->charger].phases);
-        for (int32_t k = 1; k < car->taps && across; k++) { s->lines[car->line[k]].rows = 1; }
+        for (int32_t k = 1; k < car->taps; k++) {
+            bool feed = s->lines[car->line[k]].kind >= FEED;
+            if (across || feed) { s->lines[car->line[k]].rows = 1; }
+        }
     }
     for (int32_t i = s->line_count - 1; i > 0; i--) {
         struct line *line = &s->lines[i];
@@ -261,7 +295,9 @@ static void give_rows(struct state *s)
         const struct line *up = line->parent >= 0 ? &s->lines[line->parent] : NULL;
         bool across = line->rows != 0 && line->kind != POWER;
         line->phasor = line->phasor && across;
+        s->feeds |= line->phasor && line->kind >= FEED;
         line->rows = across && (line->phasor || (up && up->rows == 3)) ? 3 : 1;
+        if (line->phasor && line->kind >= FEED) { line->rows = SIDES; }
         line->depth = up ? up->depth + 1 : 0;
         line->row = s->row_count;
         line->dual = s->dual_count;
@@ -275,7 +311,8 @@ static void give_rows(struct state *s)
         uint32_t phases = p->chargers[car->charger].phases;
         for (int32_t k = 0; k < car->taps; k++) {
             const struct line *line = &s->lines[car->line[k]];
-            int32_t side = line->rows == 3 ? side_of(phases, line->kind) : PLAIN;
+            int32_t side = line->rows == SIDES ? feed_side(phases, line->kind - FEED)
+                         : line->rows == 3 ? side_of(phases, line->kind) : PLAIN;
             car->row[k] = line->row + side;
         }
     }
@@ -290,7 +327,7 @@ static void find_reach(struct state *s)
         const struct car *car = &s->cars[i];
         for (int32_t k = 0; k < car->taps; k++) {
             float *flow = row_of(s->flow, s, s->lines[car->line[k]].row) + car->from;
-            float load = car->top * (k == 0 ? 1.0F : car->amp);
+            float load = car->top * car->unit[k];
             for (int32_t t = 0; t < car->len; t++) { flow[t] += load; }
         }
     }
@@ -300,7 +337,8 @@ static void find_reach(struct state *s)
         const float *cap = row_of(s->cap, s, i);
         const float *from = row_of(s->flow, s, line->row);
         float *into = row_of(s->flow, s, s->lines[line->parent].row);
-        float slack = line->phasor ? 1.16F : 1.0F;   /* magnitudes exceed phasors by 2/sqrt(3) */
+        /* magnitudes exceed phasors by 2/sqrt(3), those of a feed by 2 */
+        float slack = line->rows == SIDES ? 2.0F : line->phasor ? 1.16F : 1.0F;
         for (int32_t t = 0; t < s->stride; t++) {
             into[t] += i == s->own ? from[t] : fminf(from[t], cap[t] * slack);
         }
@@ -329,7 +367,7 @@ static void drop_idle_lines(struct state *s)
         }
         kept++;
     }
-    for (int32_t i = 0; i < 4 * s->problem->node_count; i++) {
+    for (int32_t i = 0; i < KINDS * s->problem->node_count; i++) {
         if (s->near[i] >= 0) { s->near[i] = s->moved[s->near[i]]; }
     }
     s->line_count = kept;
@@ -383,7 +421,7 @@ static void make_dual_steps(struct state *s)
         const struct car *car = &s->cars[i];
         for (int32_t k = 0; k < car->taps; k++) {
             float *flow = row_of(s->flow, s, s->lines[car->line[k]].row) + car->from;
-            float load = car->top * (k == 0 ? 1.0F : car->amp);
+            float load = car->top * car->unit[k];
             for (int32_t t = 0; t < car->len; t++) { flow[t] += load; }
         }
     }
@@ -423,7 +461,7 @@ static void make_primal_steps(struct state *s)
             float sum = 0;
             for (int32_t k = 0; k < car->taps; k++) {
                 const float *sizes = row_of(s->price, s, s->lines[car->line[k]].row) + car->from;
-                sum += sizes[t] * (k == 0 ? 1.0F : car->amp);
+                sum += sizes[t] * car->unit[k];
             }
             most = fmaxf(most, sum);
         }

@@ -38,15 +38,20 @@ enum {
 };
 
 enum { LANES = 16 };       /* floats that one step of a sum works on; rows are padded to it */
-enum { POWER = 3 };        /* the kind of line after the phases 0, 1 and 2                   */
+enum { POWER = 3, FEED = 4, KINDS = 7 };   /* kinds of lines: the phases 0, 1, 2; power; the
+                                              three that feed a delta-wye transformer         */
 enum { OWN = -2 };         /* the node of the line of what the site has of its own           */
-enum { PLAIN, SIDE_A, SIDE_C };   /* the rows of a line that tells line-to-line loads apart  */
+enum { TAPS = 7 };         /* most lines that a car loads: power, three phases, three feeds   */
+
+/* The rows of a line that tells loads apart: by the direction in which they add to it, in
+ * 30 degrees.  A phase has the first three, a feed all. */
+enum { PLAIN, SIDE_A, SIDE_C, WIDE_A, WIDE_C, SIDES };
 
 struct line {
     int32_t parent;        /* index of the next line towards the root, or -1 */
     int32_t node;          /* index of the node, -1 for the peak, OWN        */
-    int32_t kind;          /* phase 0, 1, 2 or POWER                         */
-    int32_t rows;          /* in price and flow: 1, or 3                     */
+    int32_t kind;          /* phase 0, 1, 2, POWER, or FEED and the two after it */
+    int32_t rows;          /* in price and flow: 1, 3, or SIDES              */
     int32_t row;           /* the first of them                              */
     int32_t phasor;        /* its prices are vectors of two: rows dual, dual + 1 */
     int32_t dual;          /* the first of its rows in y                     */
@@ -59,9 +64,10 @@ struct car {
     int32_t charger;       /* its index in the problem                       */
     int32_t from;          /* first slot                                     */
     int32_t len;           /* slots                                          */
-    int32_t taps;          /* rows that it loads: 1 power, then 0 to 3 of phases */
-    int32_t line[4];       /* their lines                                    */
-    int32_t row[4];        /* and rows, the power row first                  */
+    int32_t taps;          /* rows that it loads: 1 power, then of phases and feeds */
+    int32_t line[TAPS];    /* their lines                                    */
+    int32_t row[TAPS];     /* and rows, the power row first                  */
+    float   unit[TAPS];    /* what 1 kW of it adds there, kW or A            */
     int64_t at;            /* its first moment                               */
     float   amp;           /* A on each of its phases per kW                 */
     float   top;           /* rating, kW                                     */
@@ -96,6 +102,7 @@ struct state {
     int32_t next_check;
     int32_t round;         /* of the search for a lawful plan; 0 before it */
     int32_t own;           /* the line of what the site has of its own, -1: none can bind */
+    int32_t feeds;         /* whether any line feeds a delta-wye transformer */
     double  hours;         /* of a slot */
     double  demand;        /* charge per kW of peak */
     double  floor_kw;      /* the peak that is paid for anyway */
@@ -166,7 +173,7 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
     }
     int64_t lines = place(&used, z->lines, sizeof(struct line));
     int64_t cars  = place(&used, z->cars, sizeof(struct car));
-    int64_t near  = place(&used, 4 * z->nodes, sizeof(int32_t));
+    int64_t near  = place(&used, KINDS * z->nodes, sizeof(int32_t));
     int64_t moved = place(&used, z->lines, sizeof(int32_t));
     int64_t given = place(&used, z->cars, sizeof(float));
     int64_t order = place(&used, stride, sizeof(int32_t));
@@ -189,6 +196,18 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
  * an internal error where it vectorises a running fmax() over values that were single
  * precision. */
 static inline double larger(double a, double b) { return a > b ? a : b; }
+
+/* The direction in which a row adds to its line, as cosine and sine. */
+static inline float along_of(int32_t side)
+{
+    return side == PLAIN ? 1.0F : side < WIDE_A ? 0.8660254F : 0.5F;
+}
+
+static inline float across_of(int32_t side)
+{
+    float sine = side == PLAIN ? 0.0F : side < WIDE_A ? 0.5F : 0.8660254F;
+    return side == SIDE_C || side == WIDE_C ? -sine : sine;
+}
 
 static inline float *row_of(float *rows, const struct state *s, int32_t row)
 {

@@ -42,16 +42,16 @@ WIDE static void sum_prices(struct state *s, const float *y)
             continue;
         }
         const struct line *parent = line->parent < 0 ? NULL : &s->lines[line->parent];
-        for (int32_t k = 0; k < 3; k++) {
+        for (int32_t k = 0; k < line->rows; k++) {
             float *restrict out = price + k * n;
             if (parent) {
-                memcpy(out, row_of(s->price, s, parent->row + (parent->rows == 3 ? k : 0)),
+                memcpy(out, row_of(s->price, s, parent->row + (parent->rows > 1 ? k : 0)),
                        sizeof(float) * (size_t)n);
             } else {
                 memset(out, 0, sizeof(float) * (size_t)n);
             }
-            float along = !line->phasor || k == PLAIN ? 1.0F : HALF_SQRT3;
-            float across = !line->phasor || k == PLAIN ? 0.0F : k == SIDE_A ? 0.5F : -0.5F;
+            float along = line->phasor ? along_of(k) : 1.0F;
+            float across = line->phasor ? across_of(k) : 0.0F;
             const float *own2 = line->phasor ? own + n : own;
             for (ptrdiff_t t = 0; t < n; t++) { out[t] += along * own[t] + across * own2[t]; }
         }
@@ -140,7 +140,13 @@ static inline void reduced_prices(const struct state *s, const struct car *car, 
     const float *p3 = row_of(s->price, s, car->row[3]) + car->from;
     int32_t n = car->len;
     float amp = car->amp;
-    if (car->taps == 4) {
+    if (s->feeds) {
+        memcpy(q, p0, sizeof(float) * (size_t)n);
+        for (int32_t k = 1; k < car->taps; k++) {
+            const float *price = row_of(s->price, s, car->row[k]) + car->from;
+            for (int32_t t = 0; t < n; t++) { q[t] += car->unit[k] * price[t]; }
+        }
+    } else if (car->taps == 4) {
         for (int32_t t = 0; t < n; t++) { q[t] = p0[t] + amp * (p1[t] + p2[t] + p3[t]); }
     } else if (car->taps == 3) {
         for (int32_t t = 0; t < n; t++) { q[t] = p0[t] + amp * (p1[t] + p2[t]); }
@@ -162,8 +168,8 @@ static inline void load_rows(struct state *s, const struct car *car, const float
     for (int32_t t = 0; t < n; t++) { f0[t] += x[t]; }
     for (int32_t k = 1; k < car->taps; k++) {
         float *restrict f = row_of(s->flow, s, car->row[k]) + car->from;
-        float amp = car->amp;
-        for (int32_t t = 0; t < n; t++) { f[t] += amp * x[t]; }
+        float unit = car->unit[k];
+        for (int32_t t = 0; t < n; t++) { f[t] += unit * x[t]; }
     }
 }
 
@@ -222,18 +228,22 @@ WIDE static void gather_flows(struct state *s)
         const struct line *parent = &s->lines[line->parent];
         for (int32_t k = 0; k < line->rows; k++) {
             const float *restrict from = row_of(s->flow, s, line->row + k);
-            float *restrict into = row_of(s->flow, s, parent->row + (parent->rows == 3 ? k : 0));
+            float *restrict into = row_of(s->flow, s, parent->row + (parent->rows > 1 ? k : 0));
             for (ptrdiff_t t = 0; t < n; t++) { into[t] += from[t]; }
         }
     }
 }
 
-/* The load of a line that tells line-to-line loads apart: along and across the
- * conductor. */
-static inline void phasor_load(float plain, float a, float c, float *along, float *across)
+/* The load of a line that tells loads apart, in one slot: along and across the conductor. */
+static inline void phasor_load(const float *flow, ptrdiff_t n, int32_t rows, float *along,
+                               float *across)
 {
-    *along = plain + HALF_SQRT3 * (a + c);
-    *across = 0.5F * (a - c);
+    *along = flow[0] + HALF_SQRT3 * (flow[n] + flow[2 * n]);
+    *across = 0.5F * (flow[n] - flow[2 * n]);
+    if (rows == SIDES) {
+        *along += 0.5F * (flow[3 * n] + flow[4 * n]);
+        *across += HALF_SQRT3 * (flow[3 * n] - flow[4 * n]);
+    }
 }
 
 /// Prices of the limits ///
@@ -282,11 +292,11 @@ static double step_phasor(struct state *s, int32_t i, struct stride_of how)
     float *y1 = s->y + at, *y2 = y1 + n;
     const float *start1 = s->y_start + at, *start2 = start1 + n;
     const float *cap = row_of(s->cap, s, i), *sigma = row_of(s->sigma, s, i);
-    const float *plain = row_of(s->flow, s, line->row), *a = plain + n, *c = a + n;
+    const float *flow = row_of(s->flow, s, line->row);
     double moved = 0;
     for (ptrdiff_t t = 0; t < n; t++) {
         float along, across, step = how.weight * sigma[t];
-        phasor_load(plain[t], a[t], c[t], &along, &across);
+        phasor_load(flow + t, n, line->rows, &along, &across);
         float to1 = y1[t] + step * along, to2 = y2[t] + step * across;
         float size = sqrtf(to1 * to1 + to2 * to2), less = step > 0 ? step * cap[t] : 0;
         float part = step > 0 ? (size > less ? 1 - less / size : 0) : 1;

@@ -188,6 +188,14 @@ static void test_what_is_refused(void)
     EXPECT_IS(lb_check(&site), LB_E_PHASOR);
     site.node[0].phasor = 0;
     EXPECT_IS(lb_check(&site), LB_OK);
+    site.node[1].phasor = LB_DELTA_WYE;
+    site.charger[1].max_ma = 1;
+    charger->max_ma = LB_WYE_MAX - 1;
+    EXPECT_IS(lb_check(&site), LB_OK);
+    charger->max_ma++;
+    EXPECT_IS(lb_check(&site), LB_E_PHASOR);
+    site.node[1].phasor = 1;
+    EXPECT_IS(lb_check(&site), LB_OK);
 }
 
 /// What is shared ///
@@ -427,6 +435,117 @@ static void test_a_phasor_node_gives_more_than_an_arithmetic_one(void)
     EXPECT_IS(grants.used_ma[0][2], 100000);
 }
 
+/// Below a delta-wye transformer ///
+
+/* Golden boundaries of the three lines that feed it, from the currents of the windings. */
+static const struct { int64_t ma[7], fits[3]; } feed_sums[] = {
+#include "feed_sums.h"
+};
+
+static int64_t highest(const int64_t of[3])
+{
+    int64_t most = of[0] > of[1] ? of[0] : of[1];
+    return most > of[2] ? most : of[2];
+}
+
+/* All seven kinds of chargers below one node, turned by `turn` phases. */
+static void feed_site(size_t n, int turn, int64_t limit_ma)
+{
+    one_node(limit_ma, limit_ma, limit_ma, LB_DELTA_WYE);
+    for (uint32_t m = 1; m < 8; m++) {
+        uint32_t turned = m;
+        for (int k = 0; k < turn; k++) { turned = (turned << 1 | turned >> 2) & 7; }
+        add_charger(&site, 0, turned, 0, feed_sums[n].ma[m - 1], 1);
+        grants.ma[m - 1] = feed_sums[n].ma[m - 1];
+    }
+}
+
+static void test_feed_sums(void)
+{
+    for (size_t n = 0; n < sizeof feed_sums / sizeof feed_sums[0]; n++) {
+        int64_t most = highest(feed_sums[n].fits);
+        for (int turn = 0; turn < 3; turn++) {
+            for (int64_t limit_ma = most - 2; limit_ma <= most + 1; limit_ma++) {
+                int above = 0;
+                for (int p = 0; p < 3; p++) { above += feed_sums[n].fits[p] > limit_ma; }
+                feed_site(n, turn, limit_ma);
+                if (limit_ma < 0) { continue; }
+                EXPECT_IS(lb_violations(&site, &grants, &load), above);
+                solve(__LINE__);
+                bool all = true;
+                for (int c = 0; c < 7; c++) { all = all && grants.ma[c] == feed_sums[n].ma[c]; }
+                EXPECT_IS(all, limit_ma >= most);
+                for (int p = 0; p < 3 && all; p++) {
+                    EXPECT_IS(grants.used_ma[0][(p + turn) % 3], feed_sums[n].fits[p]);
+                }
+            }
+        }
+    }
+}
+
+static void test_the_lowest_limit_holds_for_all_lines_of_a_delta_wye_node(void)
+{
+    for (int p = 0; p < 3; p++) {
+        one_node(LB_NO_LIMIT, LB_NO_LIMIT, LB_NO_LIMIT, LB_DELTA_WYE);
+        site.node[0].limit_ma[p] = 2000;
+        site.node[0].limit_ma[(p + 1) % 3] = 3000;
+        add_charger(&site, 0, 3, 0, 80000, 1);
+        add_charger(&site, 0, 2, 0, 0, 1);
+        solve(__LINE__);
+        EXPECT_IS(grants.ma[0], 1732);    /* 2 / sqrt(3) of it flows in the line of L2 */
+        EXPECT_IS(grants.phase[0], 1);
+        grants.ma[0] = 1733;
+        EXPECT_IS(lb_violations(&site, &grants, &load), 1);
+        site.node[0].limit_ma[p] = -1;
+        solve(__LINE__);
+        EXPECT_IS(grants.ma[0], 0);
+        grants.ma[0] = 1;
+        EXPECT_IS(lb_violations(&site, &grants, &load), 3);
+        site.node[0].limit_ma[p] = LB_NO_LIMIT;
+        site.node[0].limit_ma[(p + 1) % 3] = LB_NO_LIMIT;
+        solve(__LINE__);
+        EXPECT_IS(grants.ma[0], 80000);
+        EXPECT_IS(lb_violations(&site, &grants, &load), 0);
+    }
+}
+
+/* 1000 / 3 A on each pair: below the delta as below the wye. */
+static void test_balanced_loads_cross_a_delta_wye_transformer_as_they_are(void)
+{
+    for (int32_t phasor = 1; phasor <= LB_DELTA_WYE; phasor++) {
+        one_node(100000, 100000, 100000, phasor);
+        for (uint32_t pair = 3; pair <= 6; pair += pair == 3 ? 2 : 1) {
+            add_charger(&site, 0, pair, 6000, 80000, 1);
+        }
+        solve(__LINE__);
+        EXPECT(grants.ma[0] == 57735 && grants.ma[1] == 57735 && grants.ma[2] == 57735);
+        EXPECT_IS(grants.used_ma[0][1], 100000);
+    }
+}
+
+static void test_broken_promises_below_a_delta_wye_node(void)
+{
+    one_node(100, 100, 100, LB_DELTA_WYE);
+    add_charger(&site, 0, 3, 0, 100, 1);
+    add_charger(&site, 0, 6, 0, 100, 1);
+    add_charger(&site, 0, 7, 0, 100, 1);
+    static const struct { int64_t ma[3]; int broken; } table[] = {
+        {{86, 0, 0}, 0}, {{87, 0, 0}, 1}, {{0, 87, 0}, 1}, {{0, 0, 100}, 0}, {{0, 0, 101}, 4},
+        {{100, 100, 0}, 2}, {{-1, 87, 0}, 2}, {{100, 100, 100}, 3},
+        {{INT64_MAX, 0, 0}, 4}, {{INT64_MAX, INT64_MAX, INT64_MAX}, 6},
+    };
+    for (size_t n = 0; n < sizeof table / sizeof table[0]; n++) {
+        for (int c = 0; c < 3; c++) { grants.ma[c] = table[n].ma[c]; }
+        expect(lb_violations(&site, &grants, &load) == table[n].broken, "broken below delta-wye",
+               __LINE__, (int64_t)n);
+    }
+    for (int p = 0; p < 3; p++) { site.node[0].limit_ma[p] = (int64_t)LB_WYE_MAX * 16; }
+    for (int c = 0; c < 3; c++) { grants.ma[c] = INT64_MAX; }
+    EXPECT_IS(lb_violations(&site, &grants, &load), 3);
+    for (int p = 0; p < 3; p++) { site.node[0].limit_ma[p] = (int64_t)LB_WYE_MAX * 2; }
+    EXPECT_IS(lb_violations(&site, &grants, &load), 6);
+}
+
 /// Broken promises ///
 
 static void test_broken_promises_are_counted(void)
@@ -503,7 +622,7 @@ static void roll_site(void)
         int64_t limit_ma[3];
         for (int p = 0; p < 3; p++) { limit_ma[p] = roll(5) == 0 ? LB_NO_LIMIT : roll(90) - 1; }
         int32_t parent = n == 0 ? -1 : (int32_t)roll(n);
-        int32_t phasor = roll(3) == 0;
+        int32_t phasor = roll(3) == 0 ? (int32_t)(1 + roll(2)) : 0;
         add_node(&site, parent, limit_ma[0], limit_ma[1], limit_ma[2], phasor);
     }
     int64_t chargers = roll(17);
@@ -548,8 +667,10 @@ static bool has_room(const struct lb_grants *given, int32_t c, int64_t more_ma)
 {
     for (int32_t n = site.charger[c].node; n >= 0; n = site.node[n].parent) {
         for (int p = 0; p < 3; p++) {
-            bool on = (site.charger[c].phases >> p & 1) != 0;
-            if (on && carries(&site, given, n, p, c, more_ma) == 0) { return false; }
+            if (loads(&site.node[n], site.charger[c].phases, p) &&
+                carries(&site, given, n, p, c, more_ma) == 0) {
+                return false;
+            }
         }
     }
     return true;
@@ -766,6 +887,10 @@ int main(int argc, char **argv)
     test_a_full_panel_leaves_the_rest_to_others();
     test_phasor_sums();
     test_a_phasor_node_gives_more_than_an_arithmetic_one();
+    test_feed_sums();
+    test_the_lowest_limit_holds_for_all_lines_of_a_delta_wye_node();
+    test_balanced_loads_cross_a_delta_wye_transformer_as_they_are();
+    test_broken_promises_below_a_delta_wye_node();
     test_broken_promises_are_counted();
     test_broken_promises_on_a_phasor_node();
     test_random_sites(seed, sites);

@@ -165,6 +165,31 @@ static void test_line_to_line(void)
     }
 }
 
+static void test_below_a_delta_wye_transformer(void)
+{
+    /* One load between L1 and L2: 2/sqrt(3) of it in the line of L2.  Two on L1-L2 and L2-L3:
+     * sqrt(7/3) of either.  All three: sqrt(3). */
+    static const double factor[] = { 1.1547005383792515, 1.5275252316519468, 1.7320508075688772 };
+    static const uint32_t pairs[] = { 3, 6, 5 };
+    for (int32_t count = 1; count <= 3; count++) {
+        one_bay();
+        problem.problem.charger_count = count;
+        for (int32_t i = 0; i < count; i++) {
+            problem.charger[i] = problem.charger[0];
+            problem.charger[i].phases = pairs[i];
+            problem.charger[i].w_per_a = 208;
+            problem.charger[i].energy_wh = 1e6;
+        }
+        problem.node[0].phasor = PL_DELTA_WYE;
+        problem.node[0].limit_ma_at = 0;
+        problem.limits_ma[0] = PL_NO_LIMIT;
+        problem.limits_ma[1] = 60000;
+        problem.limits_ma[2] = 30000;
+        double kwh = count * 30 / factor[count - 1] * 0.208;
+        solve(__LINE__, (1000 * count - 4 * kwh) * 5 + kwh * (0.2 + 0.1 + 0.3 + 0.4));
+    }
+}
+
 static void test_refusals(void)
 {
     one_bay();
@@ -260,6 +285,7 @@ int main(int argc, char **argv)
     test_known_answers();
     test_own_power();
     test_line_to_line();
+    test_below_a_delta_wye_transformer();
     test_refusals();
     test_random(problems);
     for (int i = first; i < argc; i++) { test_file(argv[i]); }

@@ -27,7 +27,7 @@ A problem, in mA per phase conductor:
    "chargers": [{"id": "bay-1", "node": "main", "phases": [1, 2, 3], "min_ma": 6000, "max_ma": 32000,
                  "step_ma": 1000, "priority": 0, "rank": 0, "weight": 1}]}
 step_ma (1), priority (0), rank (the order of the file), weight (1) and a node's delta ("arithmetic",
-or "phasor") may be left out.
+"phasor" or "delta-wye") may be left out.
 """
 
 

@@ -264,10 +264,10 @@ def _watts(value: Any) -> int:
     return int(number // 1)
 
 
-def _delta(value: Any) -> bool:
-    if value not in ("arithmetic", "phasor"):
-        raise ValueError(f'expected "arithmetic" or "phasor", not {_short(value)}')
-    return bool(value == "phasor")
+def _delta(value: Any) -> str:
+    if value not in ("arithmetic", "phasor", "delta-wye"):
+        raise ValueError(f'expected "arithmetic", "phasor" or "delta-wye", not {_short(value)}')
+    return str(value)
 
 
 def _demand(value: Any) -> Demand:
@@ -295,12 +295,14 @@ def _where(kind: str, n: int, raw: Any) -> str:
 
 def _node(n: int, raw: Any, slots: int) -> PlanNode:
     fields = _Fields(_where("node", n, raw), raw)
+    delta = fields.take("delta", _delta, "arithmetic")
     out = PlanNode(
         id=fields.take("id", _text),
         parent=fields.take("parent", _or_null(_text)),
         limit_ma=fields.take("limit_ma", _or_null(_limit_ma(slots)), None),
         limit_w=fields.take("limit_w", _or_null(_limit_w(slots)), None),
-        phasor=fields.take("delta", _delta, False),
+        phasor=delta == "phasor",
+        delta_wye=delta == "delta-wye",
     )
     fields.end()
     return out

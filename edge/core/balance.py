@@ -23,6 +23,7 @@ DEPTH_MAX: int = lib.LB_DEPTH
 MA_MAX: int = lib.LB_MA_MAX
 WEIGHT_MAX: int = lib.LB_WEIGHT_MAX
 PHASOR_MAX: int = lib.LB_PHASOR_MAX
+WYE_MAX: int = lib.LB_WYE_MAX
 NO_LIMIT: int = lib.LB_NO_LIMIT
 TURN_MAX = 2**31 - 1  # priority and rank are int32 in C
 
@@ -32,7 +33,7 @@ ASK_ROW, ASK_SIZE = "iI3q4i", ffi.sizeof("struct lb_charger")
 NODE_AT = ffi.offsetof("struct lb_site", "node")
 ASK_AT = ffi.offsetof("struct lb_site", "charger")
 
-DELTA = {"arithmetic": 0, "phasor": 1}
+DELTA = {"arithmetic": 0, "phasor": 1, "delta-wye": lib.LB_DELTA_WYE}
 PHASES = {(1,): 1, (2,): 2, (3,): 4, (1, 2): 3, (1, 3): 5, (2, 3): 6, (1, 2, 3): 7}
 
 # Not cleared: the structs have room for 4096 nodes and chargers, and only the counted are read.
@@ -233,7 +234,7 @@ def _node_faults(nodes: Sequence[Node]) -> list[str]:
         if node.parent is not None and node.parent not in parents:
             faults.append(f"{where}.parent: {node.parent!r} is not a node")
         if node.delta not in DELTA:
-            faults.append(f'{where}.delta: {node.delta!r}, expected "arithmetic" or "phasor"')
+            faults.append(f'{where}.delta: {node.delta!r}, expected "arithmetic", "phasor" or "delta-wye"')
         if len(node.limit_ma) != 3:
             faults.append(f"{where}.limit_ma: {len(node.limit_ma)} entries, expected L1, L2, L3")
     if not faults:
@@ -278,13 +279,13 @@ def _ask_faults(nodes: Sequence[Node], asks: Sequence[Ask]) -> list[str]:
                 faults.append(f"{where}.{key}: {value!r}, expected an integer {low} to {high}")
             elif key == "max_ma" and 0 < value < ask.min_ma:
                 faults.append(f"{where}.min_ma: {ask.min_ma}, above its max_ma of {value}")
-    if not faults and any(node.delta == "phasor" for node in nodes):
-        total = sum(ask.max_ma for ask in asks)
-        if total > PHASOR_MAX:
+    total = 0 if faults else sum(ask.max_ma for ask in asks)
+    for delta, allowed_ma in (("delta-wye", WYE_MAX), ("phasor", PHASOR_MAX)):
+        if total > allowed_ma and not faults and any(node.delta == delta for node in nodes):
             most = max(asks, key=lambda ask: ask.max_ma)
             faults.append(
                 f"chargers[{most.id!r}].max_ma: {most.max_ma}; all together {total},"
-                f' at most {PHASOR_MAX} on a site with delta "phasor"'
+                f' at most {allowed_ma} on a site with delta "{delta}"'
             )
     return faults
 
@@ -303,16 +304,40 @@ def _name_violations(nodes: Sequence[Node], asks: Sequence[Ask], row: Sequence[i
             sums[at, ask.phases] = sums.get((at, ask.phases), 0) + min(max(ma, 0), MA_MAX)
             at = parents[at]
     for node in nodes:
-        for phase, limit in enumerate(node.limit_ma, start=1):
+        below = {p: ma for (at, p), ma in sums.items() if at == node.id}
+        for phase, own in enumerate(node.limit_ma, start=1):
+            lowest = min((ma for ma in node.limit_ma if ma is not None), default=None)
+            limit = lowest if node.delta == "delta-wye" else own
             if limit is None:
                 continue
-            parts = {p: ma for (at, p), ma in sums.items() if at == node.id and phase in p}
-            if _above(parts, max(limit, 0), node.delta):
+            parts = {p: ma for p, ma in below.items() if phase in p}
+            if node.delta == "delta-wye":
+                above = _feed_above(below, phase, max(limit, 0))
+            else:
+                above = _above(parts, max(limit, 0), node.delta)
+            if above:
                 words.append(
                     f"{node.id} L{phase}: {sum(parts.values())} mA granted, the limit is"
                     f" {limit} mA ({node.delta})"
                 )
     return words
+
+
+def _feed_above(below: Mapping[tuple[int, ...], int], phase: int, limit_ma: int) -> bool:
+    """Say whether a line that feeds a delta-wye transformer carries more than a limit; exact in any size.
+
+    below: what flows on the secondary side, by phases.  The line of L1 feeds the windings of L1 and L3.
+    Twice √3 times its current is whole + √3·root along the load between the two, and the same across.
+    """
+    before, third = (phase + 1) % 3 + 1, phase % 3 + 1
+    both, one, other = (
+        below.get(tuple(sorted(pair)), 0) for pair in ((phase, before), (phase, third), (before, third))
+    )
+    near, far = (below.get((p,), 0) + below.get((1, 2, 3), 0) for p in (phase, before))
+    rest = 12 * limit_ma**2 - (4 * both + one + other) ** 2 - 3 * (near + far) ** 2
+    rest -= 3 * (one - other) ** 2 + (near - far) ** 2
+    cross = (4 * both + one + other) * (near + far) + (one - other) * (near - far)
+    return rest < 0 or 12 * cross * cross > rest * rest
 
 
 def _above(parts: Mapping[tuple[int, ...], int], limit_ma: int, delta: str) -> bool:

@@ -176,7 +176,7 @@ def _node(node: PlanNode, index: dict[str, int], limits_ma: list[int], limits_w:
     """Return the C node, its limits appended to the two lists."""
     out = {
         "parent": -1 if node.parent is None else index[node.parent],
-        "phasor": int(node.phasor),
+        "phasor": lib.PL_DELTA_WYE if node.delta_wye else int(node.phasor),
         "limit_ma_at": -1,
         "limit_w_at": -1,
         "limit_ma_step": 0,

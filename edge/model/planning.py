@@ -28,6 +28,7 @@ class PlanNode(msgspec.Struct, frozen=True):
     Both have one entry per slot, or exactly one that holds for every slot, or None for no limit; an
     entry or a phase of None is no limit there; negative counts as 0.
     phasor: line-to-line loads add as phasors at unity power factor, not as magnitudes.
+    delta_wye: limit_ma is of the lines that feed a delta-wye transformer, as docs/formats/balance.md has it.
     """
 
     id: str
@@ -35,6 +36,7 @@ class PlanNode(msgspec.Struct, frozen=True):
     limit_ma: tuple[LimitMa | None, ...] | None = None
     limit_w: tuple[int | None, ...] | None = None
     phasor: bool = False
+    delta_wye: bool = False
 
 
 class PlanCharger(msgspec.Struct, frozen=True):

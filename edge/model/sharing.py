@@ -18,7 +18,8 @@ class Node:
     parent: the node that feeds it; None for exactly one node, the site.
     limit_ma: what is left there for charging; None: no limit on that phase; negative counts as 0.
     delta: how line-to-line loads count: "arithmetic", in full on both conductors, or "phasor", as
-        the exact phasor sum at unity power factor (up to 15.5 % less).
+        the exact phasor sum at unity power factor (up to 15.5 % less); "delta-wye", as they load the
+        lines that feed a delta-wye transformer above them: docs/formats/balance.md.
     """
 
     id: str

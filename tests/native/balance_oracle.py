@@ -17,6 +17,8 @@ def figure(
     node: Node, phase: int, asks: Sequence[Ask], grants: Mapping[str, int], below: set[str]
 ) -> Decimal:
     """Return what the grants below a node put on a phase, in mA."""
+    if node.delta == "delta-wye":
+        return feed_figure(phase, asks, grants, below)
     straight = sides = Decimal(0)
     by_other = {}
     for ask in asks:
@@ -34,6 +36,52 @@ def figure(
     with localcontext() as context:
         context.prec = 60
         return ((Decimal(3).sqrt() / 2 * (a + c) + straight) ** 2 + (a - c) ** 2 / 4).sqrt()
+
+
+# Unit vectors at 30° · n as (cos, sin), each as (rational part, factor of √3).
+TWELFTHS = [
+    ((1, 0), (0, 0)), ((0, 0.5), (0.5, 0)), ((0.5, 0), (0, 0.5)), ((0, 0), (1, 0)), ((-0.5, 0), (0, 0.5)),
+    ((0, -0.5), (0.5, 0)), ((-1, 0), (0, 0)), ((0, -0.5), (-0.5, 0)), ((-0.5, 0), (0, -0.5)),
+    ((0, 0), (-1, 0)), ((0.5, 0), (0, -0.5)), ((0, 0.5), (-0.5, 0)),
+]  # fmt: skip
+
+
+def vector(ma: int, degrees: int) -> tuple[Decimal, Decimal]:
+    """Return a current as a vector, in 60 digits."""
+    root = Decimal(3).sqrt()
+    cos, sin = TWELFTHS[degrees // 30 % 12]
+    return ma * (Decimal(cos[0]) + Decimal(cos[1]) * root), ma * (Decimal(sin[0]) + Decimal(sin[1]) * root)
+
+
+def feed_figure(phase: int, asks: Sequence[Ask], grants: Mapping[str, int], below: set[str]) -> Decimal:
+    """Return what a line that feeds a delta-wye transformer carries, by the currents of its windings.
+
+    Referred to the secondary side by the ratio of the line voltages: 1/√3 of the difference of the
+    currents in the windings of L1 and L3 for the line of L1, and so on round.
+    """
+    with localcontext() as context:
+        context.prec = 60
+        winding = {p: [Decimal(0), Decimal(0)] for p in (1, 2, 3)}
+        angle = {(1,): 0, (2,): 240, (3,): 120, (1, 2): 30, (2, 3): 270, (1, 3): 330}
+        for ask in asks:
+            if ask.node not in below:
+                continue
+            for n, p in enumerate(ask.phases):
+                straight = len(ask.phases) != 2
+                degrees = angle[(p,)] if straight else angle[ask.phases] + 180 * n
+                x, y = vector(grants[ask.id], degrees)
+                winding[p][0] += x
+                winding[p][1] += y
+        near, far = winding[phase], winding[(phase + 1) % 3 + 1]
+        return (((near[0] - far[0]) ** 2 + (near[1] - far[1]) ** 2) / 3).sqrt()
+
+
+def lines(node: Node, ask: Ask) -> list[tuple[int, int | None]]:
+    """Return the lines of a node that a charger loads, and the limit that holds for each."""
+    if node.delta != "delta-wye":
+        return [(phase, node.limit_ma[phase - 1]) for phase in ask.phases]
+    lowest = min((ma for ma in node.limit_ma if ma is not None), default=None)
+    return [(phase, lowest) for phase in (1, 2, 3)]
 
 
 class Tree:
@@ -57,8 +105,7 @@ class Tree:
         found = []
         for name in self.path(ask.node):
             node = self.nodes[name]
-            for phase in ask.phases:
-                limit = node.limit_ma[phase - 1]
+            for phase, limit in lines(node, ask):
                 if limit is None:
                     continue
                 if figure(node, phase, self.asks, tried, self.below[name]) > max(limit, 0) + HAIR:
@@ -99,7 +146,8 @@ def faults(nodes: Sequence[Node], asks: Sequence[Ask], grants: Mapping[str, int]
     tree = Tree(nodes, asks)
     found = []
     for node in nodes:
-        for phase, limit in enumerate(node.limit_ma, start=1):
+        anywhere = Ask("", node.id, (1, 2, 3), 0, 0)
+        for phase, limit in lines(node, anywhere):
             carried = figure(node, phase, asks, grants, tree.below[node.id])
             if limit is not None and carried > max(limit, 0) + HAIR:
                 found.append(f"{node.id} L{phase}: {carried} above {limit}")
@@ -127,9 +175,12 @@ def is_fair(tree: Tree, ask: Ask, where: tuple[str, int], grants: Mapping[str, i
     """
     name, phase = where
     level = Fraction(grants[ask.id], ask.weight)
-    others = [a for a in tree.asks if a.node in tree.below[name] and phase in a.phases]
+    wye = tree.nodes[name].delta == "delta-wye"
+    others = [a for a in tree.asks if a.node in tree.below[name] and (wye or phase in a.phases)]
     left = 0
-    if tree.nodes[name].delta == "phasor":
+    if wye:
+        left = 3 * ask.step_ma
+    elif tree.nodes[name].delta == "phasor":
         left = 2 * ask.step_ma
     elif len({other.step_ma for other in others}) > 1:
         left = ask.step_ma

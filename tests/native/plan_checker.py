@@ -4,6 +4,8 @@ Amperes are decimal fractions, so loads are summed as such and compared with the
 the square root of a phasor is taken, in 40 digits.
 """
 
+import cmath
+import math
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -100,9 +102,38 @@ def _slot_faults(problem: Document, amps: dict[str, list[Decimal]], t: int) -> l
         for phase in (1, 2, 3):
             if triple is None or triple[phase - 1] is None:
                 continue
+            if n.get("delta") == "delta-wye":
+                found += _feed_faults(n, triple[phase - 1], below[n["id"]], amps, t)
+                continue
             load = _conductor(below[n["id"]], amps, t, phase, n.get("delta") == "phasor")
             if load > Decimal(max(0, triple[phase - 1])) / 1000 + MILLIAMP:
                 found.append(f"{n['id']} L{phase}: {load} A in slot {t}, limit {triple[phase - 1]} mA")
+    return found
+
+
+def _feed_faults(
+    node: Document, limit_ma: int, chargers: list[Document], amps: dict[str, list[Decimal]], t: int
+) -> list[str]:
+    """Hold each line that feeds a delta-wye transformer to one of its limits: all must hold for all.
+
+    As complex numbers: the windings' currents, and of two of them 1/√3 of the difference.
+    """
+    volt = {1: 1, 2: cmath.rect(1, -2 * math.pi / 3), 3: cmath.rect(1, 2 * math.pi / 3)}
+    winding = {1: 0j, 2: 0j, 3: 0j}
+    for c in chargers:
+        own = float(amps[c["id"]][t])
+        if len(c["phases"]) == 2:
+            p, q = c["phases"]
+            winding[p] += own * (volt[p] - volt[q]) / math.sqrt(3)
+            winding[q] -= own * (volt[p] - volt[q]) / math.sqrt(3)
+        else:
+            for p in c["phases"]:
+                winding[p] += own * volt[p]
+    found = []
+    for p, q in ((1, 3), (2, 1), (3, 2)):
+        load = abs(winding[p] - winding[q]) / math.sqrt(3)
+        if load > max(0, limit_ma) / 1000 + float(MILLIAMP):
+            found.append(f"{node['id']} line {p}: {load} A in slot {t}, limit {limit_ma} mA")
     return found
 
 

@@ -4,6 +4,7 @@ Phasor limits are no rows but cones.  With `tangents` they become tangent cuts, 
 (outer), or chords, a little too narrow (inner); the true optimum lies between the two.
 """
 
+import cmath
 import math
 import time
 from typing import Any, NamedTuple
@@ -117,11 +118,36 @@ class Oracle:
             if triple is None or triple[phase - 1] is None:
                 continue
             most = max(0, triple[phase - 1]) / 1000
+            if n.get("delta") == "delta-wye":
+                lowest = min(ma for ma in triple if ma is not None)
+                for line in (1, 2, 3) if triple[phase - 1] == lowest else ():
+                    self._feed((n["id"], f"{phase} {line}", t), below, line, max(0, lowest) / 1000)
+                continue
             on = [(c, column) for c, column in below if phase in c["phases"]]
             if n.get("delta") == "phasor" and any(len(c["phases"]) == 2 for c, _ in on):
                 self._cone((n["id"], phase, t), on, phase, most)
             else:
                 self._row((n["id"], phase, t), [(column, 1000 / c["w_per_a"]) for c, column in on], most)
+
+    def _feed(self, key: tuple[Any, ...], below: list[tuple[Document, int]], line: int, most: float) -> None:
+        """|line current| ≤ most, above a delta-wye transformer: no part is beyond 60° of the double load."""
+        volt = {p: cmath.rect(1, -2 * math.pi / 3 * (p - 1)) for p in (1, 2, 3)}
+        before = (line + 1) % 3 + 1
+        axis = volt[line] - volt[before]
+        step = 2 * math.pi / 3 / (2 * self._tangents)
+        reach = most * math.cos(step / 2) if self._inner else most
+        for k in range(2 * self._tangents + 1):
+            tangent = axis / abs(axis) * cmath.rect(1, -math.pi / 3 + k * step)
+            row = []
+            for c, column in below:
+                winding = {1: 0j, 2: 0j, 3: 0j}
+                for p in c["phases"]:
+                    others = [volt[q] for q in c["phases"] if q != p]
+                    pair = len(c["phases"]) == 2
+                    winding[p] = (volt[p] - others[0]) / math.sqrt(3) if pair else volt[p]
+                vector = (winding[line] - winding[before]) / math.sqrt(3)
+                row.append((column, (vector * tangent.conjugate()).real * 1000 / c["w_per_a"]))
+            self._row((*key[:2], k, key[2]), row, reach)
 
     def _cone(self, key: tuple[Any, ...], on: list[tuple[Document, int]], phase: int, most: float) -> None:
         """|(along, across)| ≤ most: the angle of the sum is never beyond 30°."""

@@ -17,7 +17,7 @@ def problems(draw, *, steps=(1, 1, 2, 3, 5), nodes_max=6, asks_max=9, unit=1):
     for n in range(draw(st.integers(1, nodes_max))):
         parent = None if n == 0 else f"n{draw(st.integers(0, n - 1))}"
         limit = st.one_of(st.none(), st.integers(-1, 60).map(lambda ma: ma * unit))
-        delta = draw(st.sampled_from(["arithmetic", "arithmetic", "phasor"]))
+        delta = draw(st.sampled_from(["arithmetic", "arithmetic", "phasor", "delta-wye"]))
         nodes.append(Node(f"n{n}", parent, (draw(limit), draw(limit), draw(limit)), delta))
     asks = []
     for c in range(draw(st.integers(0, asks_max))):
@@ -105,7 +105,7 @@ def test_broken_promises_are_counted_as_the_oracle_counts_them(problem, data):
         for g in [grants[a.id]]
     )
     for node in nodes:
-        for phase, limit in enumerate(node.limit_ma, start=1):
+        for phase, limit in balance_oracle.lines(node, Ask("", node.id, (1, 2, 3), 0, 0)):
             carried = balance_oracle.figure(node, phase, asks, lawful, tree.below[node.id])
             wrong += limit is not None and carried > max(limit, 0) + balance_oracle.HAIR
     assert len(balance.violations(nodes, asks, grants)) == wrong

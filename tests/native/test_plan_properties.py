@@ -23,7 +23,7 @@ def near(value):
 
 
 @st.composite
-def problems(draw, *, phases=((1,), (2,), (3,), (1, 2, 3), (1, 2), (2, 3), (1, 3)), phasor=False):
+def problems(draw, *, phases=((1,), (2,), (3,), (1, 2, 3), (1, 2), (2, 3), (1, 3)), delta=("arithmetic",)):
     slots = draw(st.integers(1, 8))
     limit = st.one_of(st.none(), st.integers(-1000, 60_000))
     triple = st.one_of(st.none(), st.lists(limit, min_size=3, max_size=3))
@@ -36,7 +36,7 @@ def problems(draw, *, phases=((1,), (2,), (3,), (1, 2, 3), (1, 2), (2, 3), (1, 3
             node["limit_ma"] = [[20_000, 30_000, None]] * 3
         watts = st.one_of(st.none(), st.integers(-5, 60_000))
         node["limit_w"] = draw(st.one_of(watts, st.lists(watts, min_size=slots, max_size=slots)))
-        node["delta"] = "phasor" if phasor else "arithmetic"
+        node["delta"] = draw(st.sampled_from(delta))
         nodes.append(node)
     chargers = []
     for c in range(draw(st.integers(0, 6))):
@@ -108,7 +108,7 @@ def test_a_lawful_plan_is_lawful_and_costs_no_less_than_the_bound(problem):
     assert plan_checker.faults(problem, answer) == []
 
 
-@given(problems(phases=((1, 2), (2, 3), (1, 3), (1,), (1, 2, 3)), phasor=True))
+@given(problems(phases=((1, 2), (2, 3), (1, 3), (1,), (1, 2, 3)), delta=("phasor",)))
 @settings(max_examples=60, deadline=None)
 def test_phasor_limits_are_cones_and_the_bound_knows_it(problem):
     answer = solved(problem)
@@ -117,6 +117,25 @@ def test_phasor_limits_are_cones_and_the_bound_knows_it(problem):
     inner = Oracle(problem, inner=True).solve().objective
     assert answer["lower_bound"] <= inner + near(inner)
     assert answer["objective"] >= outer - near(outer)
+
+
+@given(problems(delta=("delta-wye", "delta-wye", "phasor")))
+@settings(max_examples=100, deadline=None)
+def test_the_lines_that_feed_a_delta_wye_transformer_are_cones_too(problem):
+    answer = solved(problem)
+    assert plan_checker.faults(problem, answer) == []
+    outer = Oracle(problem).solve().objective
+    inner = Oracle(problem, inner=True).solve().objective
+    assert answer["lower_bound"] <= inner + near(inner)
+    assert answer["objective"] >= outer - near(outer)
+
+
+@given(problems(delta=("delta-wye", "phasor")))
+@settings(max_examples=60, deadline=None)
+def test_a_lawful_plan_below_a_delta_wye_transformer_is_lawful(problem):
+    problem["lawful"] = True
+    answer = solved(problem, chunks=5)
+    assert plan_checker.faults(problem, answer) == []
 
 
 def test_real_depots_are_solved_to_the_gap_asked_for():

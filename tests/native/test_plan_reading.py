@@ -118,7 +118,7 @@ BAD = [
     (["nodes", 0, "limit_w"], [1, 2], 'node "main": limit_w: expected 4 entries, not 2'),
     (["nodes", 0, "limit_w"], "much", 'node "main": limit_w: expected a number, not "much"'),
     (["nodes", 0, "limit_mA"], None, 'node "main": limit_mA: is not a key here'),
-    (["nodes", 2, "delta"], "wye", 'node "row": delta: expected "arithmetic" or "phasor"'),
+    (["nodes", 2, "delta"], "wye", 'node "row": delta: expected "arithmetic", "phasor" or "delta-wye"'),
     (["chargers", 0, "node"], "attic", 'charger "bay-1": node: there is no node "attic"'),
     (["chargers", 0, "phases"], [], 'charger "bay-1": phases: expected some of 1, 2, 3'),
     (["chargers", 0, "phases"], [1, 1], 'charger "bay-1": phases: expected some of 1, 2, 3'),
