@@ -6,11 +6,9 @@ from typing import Any
 import msgspec
 
 from edge.cli import asking, recorded
-from edge.report.indicators import DEFINITIONS, SCHEMA, Facts, Indicator, indicators
-from edge.report.uptime import months_ending
-from edge.shell import uptimes
+from edge.report.indicators import DEFINITIONS, SCHEMA, Indicator, indicators
+from edge.shell.monthly import facts_of, full_w
 from edge.shell.sitefile import load
-from edge.shell.storelookups import Lookups
 
 EPILOG = """examples:
   depot indicators --month 2026-10
@@ -36,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     with recorded.store_of(args) as store:
         timezone = recorded.timezone(args, store)
         until_wall_ms = int(store.meta("last_wall_ms") or 0)
-        facts = facts_of(store, args.month, timezone, until_wall_ms, _full_w(args))
+        power_w = {} if args.site is None else full_w(load(args.site))
+        facts = facts_of(store, args.month, timezone, until_wall_ms, power_w)
         site = str(store.meta("site") or "")
     found = indicators(facts)
     if args.json:
@@ -45,32 +44,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"Indicators of {args.month}, {timezone}")
         print(told(found))
     return 0 if facts.ports or facts.sessions else 1
-
-
-def _full_w(args: argparse.Namespace) -> dict[str, int]:
-    """Return the power of each port by the site file, nothing without one."""
-    if args.site is None:
-        return {}
-    site = load(args.site)
-    return {
-        charger.port or charger.id: len(charger.phases) * charger.max_ma * site.voltage_v // 1000
-        for charger in site.chargers
-    }
-
-
-def facts_of(store: Lookups, month: str, timezone: str, until_wall_ms: int, full_w: dict[str, int]) -> Facts:
-    """Return what the store knows of a month.  Raises ValueError if month or time zone is none."""
-    begin, end = months_ending(month, 1, timezone)
-    return Facts(
-        span=(begin, min(end, max(begin, until_wall_ms))),
-        ports=uptimes.report(store, month, timezone, until_wall_ms),
-        sessions=store.sessions(begin, end),
-        load=store.load(begin, end),
-        compliance=store.compliance(begin, end),
-        departures=store.departures(begin, end),
-        health=store.health(begin, end),
-        full_w=full_w,
-    )
 
 
 def document(found: list[Indicator], site: str, month: str, timezone: str) -> dict[str, Any]:

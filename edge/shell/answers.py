@@ -336,3 +336,135 @@ class WindowConsequence(msgspec.Struct, frozen=True):
     peak_before_w: int
     others: list[ShortStatus] = []
     summary: str = ""
+
+
+class DeviceStatus(msgspec.Struct, frozen=True):
+    """A device on a line.  state: "found", "lost" or "looked for"; why: it was lost; since_ms: how long so.
+
+    requests … refusals: of its line's quality, since the daemon started; answer_ms: how long it thinks.
+    """
+
+    id: str
+    driver: str
+    unit: int
+    state: str
+    why: str
+    since_ms: int | None
+    identity: dict[str, str]
+    requests: int
+    timeouts: int
+    errors: int
+    refusals: int
+    answer_ms: int
+
+
+class LineStatus(msgspec.Struct, frozen=True):
+    """A serial line or a host.  kind: "serial" or "tcp"."""
+
+    name: str
+    kind: str
+    connected: bool
+    devices: list[DeviceStatus]
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What went over a line.  direction: "out" from us, "in" to us; hex: its bytes; words: what it says."""
+
+    after_ms: int
+    direction: str
+    hex: str
+    words: str
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """The frames on the line of a device during some seconds."""
+
+    device: str
+    line: str
+    seconds: int
+    frames: list[Frame]
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """A line of the audit log: who or what, did what, and what became of it."""
+
+    id: int
+    wall_ms: int
+    who: str
+    what: str
+    outcome: str
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """Lines of the audit log, newest first.  before: ask with it for what is older; None at the end."""
+
+    lines: list[AuditEntry]
+    before: int | None
+
+
+class DayLoad(msgspec.Struct, frozen=True):
+    """A quarter of an hour that was: means of the site's import, and of what went into vehicles."""
+
+    from_wall_ms: int
+    import_w: int
+    charging_w: int
+
+
+class DayStretch(msgspec.Struct, frozen=True):
+    """A stretch of one planned current."""
+
+    from_wall_ms: int
+    to_wall_ms: int
+    current_ma: int
+    power_w: int
+
+
+class DayVehicle(msgspec.Struct, frozen=True):
+    """A vehicle that was there, is there or is to come.  kind: "was", "is" or "comes".
+
+    from_wall_ms: it came, or is to come; to_wall_ms: it left, None where it has not.  ready_by_wall_ms,
+    need_wh, missing_wh: by its window and the plan, where there is one.  planned: what the plan gives it.
+    """
+
+    charger: str
+    vehicle: str
+    kind: str
+    from_wall_ms: int
+    to_wall_ms: int | None
+    energy_wh: int
+    ready_by_wall_ms: int | None = None
+    need_wh: int | None = None
+    missing_wh: int = 0
+    planned: list[DayStretch] = []
+
+
+class DayForecast(msgspec.Struct, frozen=True):
+    """What is expected from now on, slot by slot.  base_w: what is not charging, None where nobody knows.
+
+    planned_w: for the vehicles that are there.  limit_w: the lowest limit on the site as it is known now.
+    """
+
+    from_wall_ms: int
+    slot_ms: int
+    base_w: list[int | None]
+    planned_w: list[int]
+    limit_w: list[int]
+
+
+class DayStatus(msgspec.Struct, frozen=True):
+    """A local day: prices and events, what flowed, who was there, what is planned.
+
+    forecast: None for a day that is over, and while nobody is planned for.
+    """
+
+    date: str
+    timezone: str
+    currency: str
+    from_wall_ms: int
+    to_wall_ms: int
+    now_wall_ms: int
+    load: list[DayLoad]
+    vehicles: list[DayVehicle]
+    prices: list[Price]
+    events: list[EventStatus]
+    forecast: DayForecast | None

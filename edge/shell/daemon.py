@@ -46,8 +46,10 @@ from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import DAY_MS, SECOND_MS
 from edge.shell import buses, control, eventreport, uptimes
+from edge.shell.archive import Archive
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
+from edge.shell.lines import Lines
 from edge.shell.links import Links
 from edge.shell.planning import Planning
 from edge.shell.pseudonyms import Pseudonyms
@@ -105,6 +107,8 @@ class Daemon:
                 self.store, event_id, site.timezone, site.utility, self.clock.wall_ms()
             ),
             accounts=state / ACCOUNTS,
+            archive=Archive(self.store.path, site, tariff),
+            lines=(lines := Lines(self.clock.now_ms)),
         )
         self.links = Links(site, self.store, self.say, self.run_id, self.clock)
         self.planning = Planning(site, self._said_by_thread, self.clock)
@@ -113,7 +117,8 @@ class Daemon:
         self._notes += [names.trouble] if names.trouble else []
         closed = self.desk.reception.accounts.trouble
         self._notes += [closed] if closed else []
-        self._masters = buses.build(site, names.hiding(self.say), self.clock)
+        self._masters = buses.build(site, names.hiding(lines.hearing(self.say)), self.clock)
+        lines.masters = self._masters
         self._master_of = {name: master for master in self._masters for name in master.members}
         self._inbox: asyncio.Queue[AnyEvent] = asyncio.Queue()
         self._spoken = asyncio.Event()

@@ -24,6 +24,7 @@ from edge.report.performance import EventReport
 from edge.shell import exclusions, why, words
 from edge.shell.ahead import Ahead
 from edge.shell.answers import (
+    DayStatus,
     DeskError,
     EventStatus,
     GridStatus,
@@ -35,11 +36,15 @@ from edge.shell.answers import (
     Why,
     WindowConsequence,
 )
+from edge.shell.archive import Archive
+from edge.shell.day import day
 from edge.shell.deskbase import REASON_MAX, DeskStore, HasDecisions
 from edge.shell.exclusions import ExclusionStatus, ExclusionWish
+from edge.shell.lines import Lines
 from edge.shell.lookback import Lookback
 from edge.shell.reception import Reception
 from edge.shell.status import StatusMaker
+from edge.shell.storefile import MEMORY
 from edge.shell.windowdesk import WindowDesk
 from edge.shell.windows import WindowWish, charger_of, checked, note
 
@@ -49,7 +54,8 @@ class Desk(WindowDesk):
 
     say: hands an event to the core.  now_ms, wall_ms: the clocks.  report: makes the report of an event by
     its id, None where nothing was measured of it; it reads the disk.  accounts: their file.
-    ticks: how many were noted: another number is a newer status.
+    archive, lines, ahead, reception: parts of the desk that answer for themselves.
+    ticks: how many were noted: another number is a newer status.  site_file: where it stands, if it does.
     """
 
     def __init__(
@@ -62,10 +68,14 @@ class Desk(WindowDesk):
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         report: Callable[[str], EventReport | None] = lambda event_id: None,
         accounts: Path | None = None,
+        archive: Archive | None = None,
+        lines: Lines | None = None,
     ) -> None:
         super().__init__(site, store, say, now_ms, wall_ms)
         self.reception = Reception(accounts, store.audit, now_ms, wall_ms)
         self.ahead = Ahead(site)
+        self.archive = archive or Archive(MEMORY, site, None)
+        self.lines = lines or Lines(now_ms)
         self.lookback = Lookback()
         self._make = StatusMaker(site)
         self._report = report
@@ -74,6 +84,7 @@ class Desk(WindowDesk):
         self._next = asyncio.Event()
         self.closed = False
         self.ticks = 0
+        self.site_file: Path | None = None
 
     # What the daemon does.
 
@@ -151,6 +162,10 @@ class Desk(WindowDesk):
         session_wh = (mine.session_wh if mine else None) or 0
         warning = note(window, self.site, known)
         return await asyncio.to_thread(self.ahead.consequence, window, warning, before, session_wh)
+
+    async def day(self, date: str) -> DayStatus:
+        """Return a local day (ISO date; "" is today): what was, and what is planned.  Raises DeskError."""
+        return await day(self, date)
 
     def events(self) -> list[EventStatus]:
         """Return the utility's events that the last tick knew."""

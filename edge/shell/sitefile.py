@@ -91,10 +91,18 @@ def examine(path: Path | str) -> Examined:
 
     Raises SiteUnreadable if there is no such file or it is not TOML.
     """
-    found = Examined(Path(path))
+    return examine_text(_text_of(Path(path)), Path(path))
+
+
+def examine_text(text: str, path: Path | None) -> Examined:
+    """Read the text of a site file that is, or is to be, at a path: files in it are relative to that.
+
+    Raises SiteUnreadable if it is not TOML.
+    """
+    found = Examined(path or Path("site.toml"))
     folder = found.path.absolute().parent
     try:
-        rows = read(_text_of(found.path), found.problems)
+        rows = read(text, found.problems)
     except tomllib.TOMLDecodeError as error:
         raise SiteUnreadable(f"{found.path}: not TOML: {error}") from None
     sitecheck.check(rows, folder, found.problems, found.notes)

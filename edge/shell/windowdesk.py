@@ -24,6 +24,10 @@ class WindowDesk(DeskBase):
         """Return all charge windows: those of the site file, then the operator's."""
         return [self._window(w) for w in self._all_windows()]
 
+    def windows_as_set(self) -> list[Window]:
+        """Return all charge windows as the core has them."""
+        return self._all_windows()
+
     def window_add(self, wish: WindowWish, who: str) -> WindowStatus:
         """Add a charge window, or replace the operator's window of that id.  Raises DeskError."""
         with self._audited(who, f"window for {wish.charger}"):

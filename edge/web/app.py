@@ -14,7 +14,10 @@ from edge.shell.desk import Desk
 from edge.web import (
     api_accounts,
     api_depot,
+    api_devices,
     api_events,
+    api_records,
+    api_site,
     api_windows,
     page_now,
     page_routes,
@@ -28,7 +31,16 @@ from edge.web.problems import HANDLERS
 
 # Whoever writes a file of routes adds it here, and its rows in roles.py.
 PAGES = (page_now, page_why, page_routes, page_signin)
-MODULES = (*PAGES, api_accounts, api_depot, api_windows, api_events)
+API = (
+    api_accounts,
+    api_depot,
+    api_windows,
+    api_events,
+    api_records,
+    api_devices,
+    api_site,
+)
+MODULES = (*PAGES, *API)
 
 
 def app(desk: Desk) -> Litestar:

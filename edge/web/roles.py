@@ -39,6 +39,20 @@ ROLES: dict[str, Role] = {
     "GET /api/grid": VIEWER,
     "GET /api/events/{event_id}/report": VIEWER,
     "GET /api/stream": VIEWER,
+    "GET /api/day": VIEWER,
+    **{
+        f"GET /api/reports/{{month}}/{kind}{ending}": VIEWER
+        for kind in ("uptime", "sessions", "indicators", "performance", "bill")
+        for ending in ("", ".csv")
+    },
+    "GET /api/reports/{month}/cost": VIEWER,
+    "GET /api/audit": FLEET,
+    "GET /api/devices": VIEWER,
+    "GET /api/devices/look-at": VIEWER,
+    "POST /api/devices/{device}/trace": ELECTRICIAN,
+    "GET /api/site": VIEWER,
+    "GET /api/site/file": ELECTRICIAN,
+    "POST /api/site/check": ELECTRICIAN,
     "GET /metrics": VIEWER,
     "GET /api/me": NOBODY,
     "POST /api/sign-in": NOBODY,

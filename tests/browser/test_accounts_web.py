@@ -143,6 +143,7 @@ FLEET_MANAGERS = {
     "/api/events/{event_id}/opt-in",
     "/api/opt-outs",
 }
+ELECTRICIANS = {"/api/devices/{device}/trace", "/api/site/file", "/api/site/check"}
 OWN = {"POST /sign-out", "POST /api/sign-out", "POST /api/me/password"}
 
 
@@ -153,6 +154,10 @@ def takes(route: str) -> Role:
         return Role.NOBODY
     if path in ADMINISTRATORS:
         return Role.ADMINISTRATOR
+    if path in ELECTRICIANS:
+        return Role.ELECTRICIAN
+    if path == "/api/audit":  # names who did what
+        return Role.FLEET
     if method == "GET" or route in OWN:
         return Role.VIEWER
     if path in FLEET_MANAGERS:
