@@ -20,6 +20,7 @@ EPILOG = """examples:
   depot window add bay-3 --from 18:00 --ready-by 06:00 --need-kwh 40 \\
       --days mon-fri --priority 1 --vehicle "van 12" --id van-12
   depot window add vans --from 17:00 --ready-by 06:00 --km 180 --kwh-per-km 0.22 --not-on 2026-12-25
+  depot window add van-7 --from 18:00 --ready-by 06:00 --soc 80       wherever it is plugged in
   depot window add bay-4 --from 18:00 --ready-by 06:00 --soc 80 --battery-kwh 60 --arrive-kwh 8
   depot window import vans.csv               what would become of them
   depot window import fleet.ics --apply      and do it, all or none
@@ -27,7 +28,8 @@ EPILOG = """examples:
 
 A ready-by that is earlier than the start is on the next day.  Energy is in kWh.  Days are those of the
 start.  Priority 0 is served first.  An id that exists is replaced.  Times are local to the site.
-Instead of a charger, the name of a group of chargers (groups in the site file).
+Instead of a charger: a group of chargers, a vehicle or a group of vehicles (site file); a vehicle's window
+follows it to wherever it is plugged in, where the charger tells who is there.
 """
 
 
@@ -38,7 +40,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
 
     add = doing.add_parser("add", help="add a window, or replace the one with that id", **alike)
-    add.add_argument("charger", metavar="CHARGER", help="its id in the site file, or a group of them")
+    add.add_argument(
+        "charger", metavar="WHO", help="a charger or vehicle of the site file, or a group of either"
+    )
     add.add_argument("--from", dest="from_time", metavar="HH:MM", required=True, help="when it is there")
     add.add_argument("--ready-by", metavar="HH:MM", required=True, help="when it leaves")
     add.add_argument("--need-kwh", metavar="KWH", default="", help="the energy that it needs, in kWh")

@@ -7,12 +7,18 @@ prices() is what energy costs, for people and bills; steering() is what hours ar
 the weight of carbon, and what the site would get for exporting while it would export.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+
 from edge.core import demand_effects as effects
 from edge.core import demand_response as dr
 from edge.core import holidays
 from edge.core import tariff as tariffs
 from edge.core.demand_effects import Hold, Vehicle
 from edge.core.demand_state import Seen
+from edge.core.fleet import Guest
 from edge.core.loadbook import Cuts
 from edge.core.peaks import Peaks, Quarter
 from edge.core.prices import added, overlaid
@@ -67,6 +73,9 @@ class Calendar:
         self._events: list[EventNow] = []
         self._ceilings: tuple[Ceiling, ...] = ()
         self._stays: dict[str, Stay | None] = {}
+        self._guests: Mapping[str, Guest] = {}
+        self._last_at: dict[str, str] = {}  # vehicle -> the charger where it was last
+        self._expected: tuple[Window, ...] | None = None
         self._cuts = Cuts()
 
     def restored(self, event: Restored) -> list[AnyCommand]:
@@ -90,13 +99,37 @@ class Calendar:
             self._windows[event.window.id] = event.window
         self._all_windows = None
 
+    def there(self, guests: Mapping[str, Guest]) -> None:
+        """Take in who is at which charger: a vehicle's windows follow it."""
+        if guests == self._guests:
+            return
+        for charger in guests.keys() | self._guests.keys():
+            if guests.get(charger) != self._guests.get(charger):
+                self._stays.pop(charger, None)
+        self._last_at |= {guest.vehicle.id: at for at, guest in guests.items() if guest.vehicle}
+        self._guests = guests
+        self._expected = None
+
+    def expected(self, wall_ms: int) -> tuple[Window, ...]:
+        """Return the windows by which vehicles are expected: a vehicle's at the charger where it was last."""
+        self._look(wall_ms)
+        if self._expected is None:
+            windows = self.windows(wall_ms)
+            self._expected = tuple(
+                msgspec.structs.replace(w, charger=self._last_at[w.vehicle]) if w.follows else w
+                for w in windows
+                if not w.follows or w.vehicle in self._last_at
+            )
+        return self._expected
+
     def windows(self, wall_ms: int) -> tuple[Window, ...]:
-        """Return the charge windows of site file and operator, charger by charger."""
+        """Return the charge windows of site file and operator, one for each charger or vehicle."""
         year = year_of(wall_ms, self._site.timezone)
         if self._all_windows is None or year != self._year:
             rules = self._book.tariff.holidays if self._book else ()
             closed = holidays.of_year(rules, year) | holidays.of_year(rules, year + 1)
-            self._all_windows = each_charger(self._windows.values(), self._groups, closed)
+            fleet = self._site.fleet
+            self._all_windows = each_charger(self._windows.values(), self._groups, closed, fleet)
             self._year = year
         return self._all_windows
 
@@ -128,9 +161,27 @@ class Calendar:
         """Return the window that holds for a charger now."""
         self._look(wall_ms)
         if charger not in self._stays:
-            windows = self.windows(wall_ms)
-            self._stays[charger] = stay(windows, charger, wall_ms, self._site.timezone)
+            self._stays[charger] = self._stay(charger, wall_ms)
         return self._stays[charger]
+
+    def name_of(self, charger: str) -> str:
+        """Return what people call the vehicle that is at a charger, "" where nobody knows."""
+        guest = self._guests.get(charger)
+        return guest.vehicle.name or guest.vehicle.id if guest and guest.vehicle else ""
+
+    def _stay(self, charger: str, wall_ms: int) -> Stay | None:
+        guest = self._guests.get(charger)
+        vehicle = guest.vehicle if guest else None
+        who = vehicle.id if vehicle else ""
+        found = stay(self.windows(wall_ms), charger, wall_ms, self._site.timezone, who)
+        if found is None or vehicle is None:
+            return found
+        window = msgspec.structs.replace(
+            found.window,
+            vehicle=vehicle.name or vehicle.id,
+            priority=found.window.priority or vehicle.priority,
+        )
+        return replace(found, window=window)
 
     def prices(self, wall_ms: int) -> list[PriceNow]:
         """Return the prices from this minute on, without overlap, in order of time."""
@@ -205,7 +256,7 @@ class Calendar:
             found
             for charger in self._site.chargers
             for begin in begins[:EVENTS_LOOKED_AT]
-            if (found := stay(list(self._windows.values()), charger.id, begin, self._site.timezone))
+            if (found := stay(self.windows(begin), charger.id, begin, self._site.timezone))
         ]
 
     def cuts(self, wall_ms: int) -> Cuts:
@@ -227,6 +278,7 @@ class Calendar:
             return
         self._minute = minute
         self._stays = {}
+        self._expected = None
         until = wall_ms + PRICES_FOR_MS
         base: list[PriceNow] = []
         if self._book and self._peaks:

@@ -17,6 +17,7 @@ from edge.core.calendar import Calendar
 from edge.core.demand_effects import Vehicle
 from edge.core.demand_state import Seen
 from edge.core.diary import Diary
+from edge.core.fleet import Fleet, Guest
 from edge.core.forecast import BaseLoad
 from edge.core.foresight import Foresight
 from edge.core.grid import Other, OtherLoad, highest_voltage_mv
@@ -70,6 +71,7 @@ class Controller:
         self._other_load = OtherLoad(site)
         self._calendar = Calendar(site, tariff)
         self._diary = Diary(site)
+        self._fleet = Fleet(site)
         self._turns = Turns(site)
         self._boards = Boards(site)
         self._base_load = BaseLoad(site)
@@ -128,6 +130,7 @@ class Controller:
         others = self._other_load.at(self._state, now_ms)  # what is not charging, per node
         seen = obeying.seen(self.site, self._state, others, now_ms)  # what the utility's signals look at
         learned = self._learn(tick, others)
+        self._calendar.there(self._guests(tick))
         bays = self._bays(tick, others, seen)
         wants = self._wants(tick, bays, seen)  # what each vehicle could use, and by when
         stops = self._boards.stops(now_ms)  # what the I/O boards hold back
@@ -206,6 +209,17 @@ class Controller:
             shows, taken = self._state.chargers[charger.id], self._taken[charger.id]
             self._taken[charger.id] = takes.fold(taken, shows, charger.phases, tick.at_ms)
         return self._base_load.fold(others, tick)
+
+    def _guests(self, tick: Tick) -> dict[str, Guest]:
+        """Return who is at which charger, as far as it is told."""
+        found = {}
+        for charger in self.site.chargers:
+            known = self._state.chargers[charger.id]
+            if known.state in asks.CAN_CHARGE:
+                since = self._diary.session_since(charger.id)  # not yet, where it has come only now
+                who = self._fleet.who(known.values)
+                found[charger.id] = Guest(tick.wall_ms if since is None else since, who)
+        return found
 
     def _bays(self, tick: Tick, others: dict[str, Other], seen: Seen) -> list[asks.Vehicle]:
         """Return what is known of the vehicle at every charger, in the site's order."""

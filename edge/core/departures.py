@@ -15,6 +15,9 @@ from edge.model.trends import Departure
 
 PRESENT = ("B", "C", "D")
 
+# What nobody has said is no appointment that could be missed.
+GUESSED = ("learned", "default")
+
 
 class _Due(NamedTuple):
     """A window that is running: what was last seen of its vehicle."""
@@ -52,5 +55,7 @@ class Departures:
     def _look(self, now: ChargerNow, wall_ms: int) -> None:
         by = now.ready_by_wall_ms
         if not now.online or now.state not in PRESENT or by is None or now.need_wh is None or by <= wall_ms:
+            return
+        if now.window_source in GUESSED:
             return
         self._due[now.id] = _Due(by, now.vehicle, now.need_wh, wall_ms)

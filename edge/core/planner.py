@@ -115,7 +115,7 @@ def known(
     demand = tuple(calendar.demand(tick.wall_ms))
     export = tuple(calendar.export(tick.wall_ms))
     return Known(
-        tuple(stayers), tuple(draws), calendar.windows(tick.wall_ms), prices, ceilings, demand, export
+        tuple(stayers), tuple(draws), calendar.expected(tick.wall_ms), prices, ceilings, demand, export
     )
 
 

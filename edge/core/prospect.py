@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from edge.core import forecast
 from edge.core.grid import highest_voltage_mv
-from edge.core.windows import stays
+from edge.core.windows import rank, stays
 from edge.model.dayplan import LONG_SLOT_MS, SLOT_MS, SLOTS_MAX, Ceiling, Four, Prospect, Stayer
 from edge.model.planning import MAX_CHARGERS, Demand, LimitMa, Own, PlanCharger, PlanNode, Problem
 from edge.model.records import DemandNow, PriceNow
@@ -138,9 +138,7 @@ def _expected(site: Site, prospect: Prospect) -> list[Stayer]:
     chargers = {c.id: c for c in site.chargers}
     busy = {s.charger: s.ready_by_wall_ms for s in prospect.stayers}
     found: list[Stayer] = []
-    for window in sorted(
-        prospect.windows, key=lambda w: (w.group != "", not w.dates)
-    ):  # as in windows.stay()
+    for window in sorted(prospect.windows, key=rank):
         charger = chargers.get(window.charger)
         if charger is None:
             continue

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.model.site import Window
+from edge.core.fleet import windows_of
+from edge.model.site import FleetVehicle, Window
 from edge.model.units import MINUTE_MS
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -15,18 +16,24 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A window on its day: from when, and by when the vehicle must be ready.  UTC ms."""
+    """A window on its day: from when, and by when the vehicle must be ready.  UTC ms.
+
+    because: where it comes from, for people; "" where somebody has stated it.
+    """
 
     window: Window
     from_wall_ms: int
     ready_by_wall_ms: int
+    because: str = ""
 
 
-def stay(windows: Sequence[Window], charger: str, wall_ms: int, timezone: str) -> Stay | None:
+def stay(
+    windows: Sequence[Window], charger: str, wall_ms: int, timezone: str, vehicle: str = ""
+) -> Stay | None:
     """Return the stay that holds for a charger at wall_ms, None if none does.
 
-    Of several the charger's own goes before its group's, then one of that date before the week's, then the
-    one that is due first.
+    vehicle: the id of the one that is known to be there; its windows go before the charger's.  Of several
+    its own goes before its group's, then one of that date before the week's, then the one that is due first.
 
     A window that passes midnight belongs to the day on which it begins.  On the two days a year when
     clocks change, minutes are of the clock on the wall, as drivers read it.
@@ -34,7 +41,7 @@ def stay(windows: Sequence[Window], charger: str, wall_ms: int, timezone: str) -
     today = datetime.fromtimestamp(wall_ms / 1000, ZoneInfo(timezone)).date()
     found: Stay | None = None
     for window in windows:
-        if window.charger != charger:
+        if (window.vehicle != vehicle or not vehicle) if window.follows else window.charger != charger:
             continue
         for day in (today - timedelta(days=1), today):
             if not holds_on(window, day):
@@ -46,8 +53,13 @@ def stay(windows: Sequence[Window], charger: str, wall_ms: int, timezone: str) -
     return found
 
 
-def _rank(stay_: Stay) -> tuple[bool, bool, int]:
-    return bool(stay_.window.group), not stay_.window.dates, stay_.ready_by_wall_ms
+def rank(window: Window) -> tuple[bool, bool, bool]:
+    """Return what goes first of several windows: the lower."""
+    return not window.follows, bool(window.group), not window.dates
+
+
+def _rank(stay_: Stay) -> tuple[tuple[bool, bool, bool], int]:
+    return rank(stay_.window), stay_.ready_by_wall_ms
 
 
 def holds_on(window: Window, day: date) -> bool:
@@ -58,16 +70,22 @@ def holds_on(window: Window, day: date) -> bool:
 
 
 def each_charger(
-    windows: Iterable[Window], groups: Mapping[str, Sequence[str]], holidays: Iterable[date]
+    windows: Iterable[Window],
+    groups: Mapping[str, Sequence[str]],
+    holidays: Iterable[date],
+    fleet: Sequence[FleetVehicle] = (),
 ) -> tuple[Window, ...]:
-    """Return the windows charger by charger: a group's for each of its chargers, holidays spelled out.
+    """Return the windows one by one: a group's for each of its chargers or vehicles, holidays spelled out.
 
-    groups: name -> ids.  A charger's own windows go before those of its groups: see stay().
+    groups: of chargers, name -> ids.  A charger's own windows go before those of its groups: see stay().
     """
     closed = tuple(sorted(day.isoformat() for day in holidays))
-    found = []
+    found: list[Window] = []
     for window in windows:
         not_on = window.not_on if window.holidays else tuple({*window.not_on, *closed})
+        if window.follows:
+            found += windows_of(msgspec.structs.replace(window, not_on=not_on), fleet)
+            continue
         for charger in groups.get(window.group, ()) if window.group else (window.charger,):
             id_ = f"{window.id}/{charger}" if window.group else window.id
             found.append(msgspec.structs.replace(window, id=id_, charger=charger, not_on=not_on))
@@ -77,12 +95,13 @@ def each_charger(
 def _on(window: Window, day: date, timezone: str) -> Stay:
     """Return a window as it is on the day on which it begins."""
     over_midnight = window.ready_by_min <= window.from_min
-    begin = _wall_ms(day, window.from_min, timezone)
-    end = _wall_ms(day + timedelta(days=1 if over_midnight else 0), window.ready_by_min, timezone)
+    begin = wall_at(day, window.from_min, timezone)
+    end = wall_at(day + timedelta(days=1 if over_midnight else 0), window.ready_by_min, timezone)
     return Stay(window, begin, end)
 
 
-def _wall_ms(day: date, minute: int, timezone: str) -> int:
+def wall_at(day: date, minute: int, timezone: str) -> int:
+    """Return the time at so many minutes after local midnight, as the clock on the wall counts them."""
     local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)) + timedelta(minutes=minute)
     return int(local.astimezone(UTC).timestamp()) * 1000
 

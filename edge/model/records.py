@@ -286,6 +286,7 @@ class ChargerNow(msgspec.Struct, frozen=True):
     asked: what it could use, and why not more; granted: what it gets, and what holds it back;
     may_draw_ma: the worst case that the depot counts with (I1).  soc_pm: state of charge in thousandths,
     where the charger knows it.  promise, its reason and what would change it, short_wh: as in Promise.
+    window_source: as in Window, of the one that holds; "" without one.
     """
 
     id: str
@@ -310,6 +311,7 @@ class ChargerNow(msgspec.Struct, frozen=True):
     promise_why: str = ""
     promise_change: str = ""
     short_wh: int = 0
+    window_source: str = ""
 
 
 class PriceNow(msgspec.Struct, frozen=True):

@@ -144,10 +144,43 @@ class Board(msgspec.Struct, frozen=True):
     relays: tuple[Relay, ...] = ()
 
 
+class FleetVehicle(msgspec.Struct, frozen=True):
+    """A vehicle that is known wherever it is plugged in, by what the charger reads of it.
+
+    ids: what chargers tell (RFID, EVCCID); the daemon's core has pseudonyms here, never what was read.
+    battery_wh, wh_per_km: 0 where nobody has said.  priority: of a window of its that states none.
+    groups: names by which windows may mean it together with others.
+    """
+
+    id: str
+    ids: tuple[str, ...] = ()
+    name: str = ""
+    battery_wh: int = 0
+    wh_per_km: int = 0
+    groups: tuple[str, ...] = ()
+    priority: int = 0
+
+
+class DefaultWindow(msgspec.Struct, frozen=True):
+    """What a vehicle without a window is promised: so much, so long after it came, or by a time of day.
+
+    stay_ms: 0 for no such bound; ready_by_min: minutes after local midnight, None for none; one of them is
+    there.  What is learned of a bay (core/learned.py) may only make it earlier and more.
+    """
+
+    need_wh: int
+    stay_ms: int = 0
+    ready_by_min: int | None = None
+    priority: int = 0
+
+
 class Window(msgspec.Struct, frozen=True):
     """When a vehicle is there and what it needs.
 
     charger: by bay; or group: of every charger of that group that has no window of its own on that day.
+    follows: instead, for the vehicle of the fleet with that id, or every vehicle of that group, wherever it
+    is plugged in; then battery_wh 0 is its own battery, and distance_m the way that it is to have energy for.
+    arrives_pm: the state of charge that is assumed where the charger does not tell it.
     from_min, ready_by_min: minutes after local midnight; ready_by before from is the next day.  days: of the
     `from` side.  priority: lower is served first.
     must_leave: exempt from the utility's signals, as far as it needs.
@@ -167,7 +200,7 @@ class Window(msgspec.Struct, frozen=True):
     days: Days = EVERY_DAY
     priority: int = 0
     vehicle: str = ""
-    source: Literal["site", "operator"] = "operator"
+    source: Literal["site", "operator", "learned", "default"] = "operator"
     must_leave: bool = False
     group: str = ""
     dates: tuple[str, ...] = ()
@@ -179,6 +212,14 @@ class Window(msgspec.Struct, frozen=True):
     discharge: bool = False
     keep_pm: int = 0
     cycle_micro: int = 0
+    follows: bool = False
+    distance_m: int = 0
+    arrives_pm: int = 200
+
+    @property
+    def stated(self) -> bool:
+        """Whether somebody has said it, rather than it being learned or the default."""
+        return self.source in ("site", "operator")
 
 
 class Broker(msgspec.Struct, frozen=True):
@@ -376,6 +417,8 @@ class Site(msgspec.Struct, frozen=True):
     without_window: what a vehicle without a charge window gets: "now", or nothing.
     port_policy: what of a port counts as up and down.
     export_w: what vehicles may feed into the grid, all together, where the main meter shows it; 0: nothing.
+    fleet: the vehicles that are known by what chargers read of them.
+    default_window: what a vehicle without a window is promised, in place of without_window; None for nothing.
     """
 
     id: str
@@ -399,6 +442,8 @@ class Site(msgspec.Struct, frozen=True):
     port_policy: PortPolicy = PortPolicy()
     boards: tuple[Board, ...] = ()
     export_w: int = 0
+    fleet: tuple[FleetVehicle, ...] = ()
+    default_window: DefaultWindow | None = None
 
     def path(self, node_id: str) -> tuple[str, ...]:
         """Return the node and everything that feeds it, up to the site."""

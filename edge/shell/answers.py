@@ -268,7 +268,10 @@ class WindowPreview(msgspec.Struct, frozen=True):
 
 
 class WindowStatus(msgspec.Struct, frozen=True):
-    """A charge window.  source: "site" (from the site file) or "operator"; note: a warning, or ""."""
+    """A charge window.  source: "site" (from the site file) or "operator"; note: a warning, or "".
+
+    charger: or the group, or the vehicle, that it is for.  follows: for vehicles, wherever they are.
+    """
 
     id: str
     charger: str
@@ -289,6 +292,7 @@ class WindowStatus(msgspec.Struct, frozen=True):
     must_leave: bool = False
     discharge: bool = False
     keep_pm: int = 0
+    follows: bool = False
 
 
 class UserStatus(msgspec.Struct, frozen=True):

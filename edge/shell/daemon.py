@@ -89,9 +89,10 @@ class Daemon:
         Raises ValueError, library.UnknownDriver and table.BadTable for a device that cannot be spoken to,
         and mqtt.BadBroker for a broker whose files are not there.
         """
-        self.site = site
-        self.run_id = uuid.uuid4().hex[:12]
         state.mkdir(parents=True, exist_ok=True)
+        names = Pseudonyms(state / PSEUDONYM_KEY)
+        self.site = site = names.naming(site)
+        self.run_id = uuid.uuid4().hex[:12]
         self.store, self._notes = open_store(state / STORE, self.run_id)
         self.clock = clock or Clock(self.store.meta("last_wall_ms") or 0)
         self._tariff = tariff
@@ -113,7 +114,6 @@ class Daemon:
         self.links = Links(site, self.store, self.say, self.run_id, self.clock)
         self.planning = Planning(site, self._said_by_thread, self.clock)
         self._runs_in: asyncio.AbstractEventLoop | None = None
-        names = Pseudonyms(state / PSEUDONYM_KEY)
         self._notes += [names.trouble] if names.trouble else []
         closed = self.desk.reception.accounts.trouble
         self._notes += [closed] if closed else []

@@ -1,6 +1,7 @@
 """Drivers and vehicles by pseudonym: HMAC-SHA256 with a key that never leaves the gateway.
 
     names = Pseudonyms(state / PSEUDONYM_KEY)
+    site = names.naming(site)
     masters = buses.build(site, names.hiding(say), clock)
 
 What a charger has read of a vehicle (EVCCID, MAC) or a driver (RFID, token) is replaced before anything else
@@ -15,6 +16,7 @@ Rule 2: without a key that can be read or written, names are dropped, not kept i
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from edge.model.flow import AnyEvent, Reading
+from edge.model.site import Site
 
 KEY_BYTES = 32
 
@@ -31,6 +34,7 @@ DIGITS = 16
 # The quantities that name somebody, and what their pseudonyms begin with.
 NAMES = {"vehicle_id": "v-", "tag": "d-"}
 PREFIXES = {**NAMES, "site": "s-"}
+ONE_OF_OURS = re.compile(rf"[dv]-[0-9a-f]{{{DIGITS}}}")
 
 
 class Pseudonyms:
@@ -46,10 +50,24 @@ class Pseudonyms:
 
     def of(self, kind: str, name: str) -> str:
         """Return the pseudonym of a name; "" of no name, and where there is no key."""
+        name = plain(name) if kind in NAMES else name
         if not name or not self._key:
             return ""
         digest = hmac.new(self._key, f"{kind}:{name}".encode(), hashlib.sha256).hexdigest()
         return PREFIXES[kind] + digest[:DIGITS]
+
+    def naming(self, site: Site) -> Site:
+        """Return a site whose vehicles are known by pseudonyms alone.
+
+        An id of the site file may be an EVCCID, a card's number, or what we have shown of either.
+        """
+        fleet = tuple(replace(v, ids=tuple(p for id_ in v.ids for p in self._each(id_))) for v in site.fleet)
+        return replace(site, fleet=fleet)
+
+    def _each(self, id_: str) -> list[str]:
+        if ONE_OF_OURS.fullmatch(id_):
+            return [id_]
+        return [name for kind in NAMES if (name := self.of(kind, id_))]
 
     def hiding(self, say: Callable[[AnyEvent], None]) -> Callable[[AnyEvent], None]:
         """Return `say`, with every name in a reading replaced before it is said."""
@@ -63,6 +81,15 @@ class Pseudonyms:
             say(event)
 
         return hidden
+
+
+def plain(name: str) -> str:
+    """Return a name without what chargers and people write differently: "04:A2:B3" and "04a2b3" are one.
+
+    "" of one that is nobody's: a register of zeros, or of blanks.
+    """
+    bare = "".join(c for c in name.lower() if c.isalnum())
+    return bare if bare.strip("0") else ""
 
 
 def _key(path: Path) -> bytes:

@@ -81,14 +81,12 @@ def _nodes(rows: Rows, giving: list[Row]) -> Iterator[Problem]:
 
 def _window(row: Row, giving: dict[str, Row]) -> Iterator[Problem]:
     values = row.values
-    if ("soc_pm" in values) != ("battery_wh" in values):
-        yield problem(row, "soc", "expected soc and battery_kwh together, or neither")
     if not values.get("discharge"):
         return
-    if values["charger"] not in giving:
-        yield problem(
-            row, "discharge", f"{values['charger']} has no discharge_a; expected a charger that may"
-        )
+    charger = values.get("charger")
+    if not giving or (charger is not None and charger not in giving):
+        told = f"{charger or 'no charger'} has {'no' if charger else ''} discharge_a".replace("  ", " ")
+        yield problem(row, "discharge", f"{told}; expected a charger that may")
     missing = [key.name for key in GIVING_KEYS if key.target in NEEDED and key.target not in values]
     if missing:
         yield problem(

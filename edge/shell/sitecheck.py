@@ -18,7 +18,7 @@ from edge.core import fallback
 from edge.core.fallback import NodeProof
 from edge.model.site import Charger, Site
 from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, IEC_61851_MIN_MA, PHASE_NAMES, PHASES, amps_text
-from edge.shell import portpolicyfile, sitebatteries, sitegrid, siteguard, tarifffile
+from edge.shell import portpolicyfile, sitebatteries, sitefleet, sitegrid, siteguard, tarifffile
 from edge.shell.siteread import Problem, Row, Rows, nearest, problem
 
 DEVICE_TABLES = ("meter", "charger", "board")
@@ -40,7 +40,7 @@ def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem
         _chargers,
         siteguard.boards,
         siteguard.relays,
-        _windows,
+        sitefleet.check,
         sitebatteries.check,
         _time_zone,
         _utility,
@@ -51,11 +51,12 @@ def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem
     problems += _port_policy(rows, folder)
     notes += _files(rows, folder)
     notes += _phasors(rows)
+    notes += sitefleet.notes(rows)
 
 
 def _one_of_each(rows: Rows) -> Iterator[Problem]:
     """Ids are unique, devices among themselves too: readings, topics and commands go by them."""
-    for tables in (("node",), ("line",), DEVICE_TABLES, ("window",)):
+    for tables in (("node",), ("line",), DEVICE_TABLES, ("window",), ("vehicle",)):
         first: dict[str, Row] = {}
         for table in tables:
             for row in rows[table]:
@@ -194,13 +195,6 @@ def _chargers(rows: Rows) -> Iterator[Problem]:
                 f"{amps_text(falls)}: expected 0, or from min_a {amps_text(low)} to max_a {amps_text(high)}"
             )
             yield problem(row, "fallback_a", expected)
-
-
-def _windows(rows: Rows) -> Iterator[Problem]:
-    """A window has a length."""
-    for row in rows["window"]:
-        if row.whole and row.values["from_min"] == row.values["ready_by_min"]:
-            yield problem(row, "ready_by", "expected another time than from")
 
 
 def _time_zone(rows: Rows) -> Iterator[Problem]:

@@ -11,7 +11,6 @@ sitecheck.py; the fallback sums are core/fallback.py.  Nothing is guessed or rou
 than 1 mA is refused.
 """
 
-import itertools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +33,8 @@ from edge.model.site import (
     Token,
     Utility,
     Vtn,
-    Window,
 )
-from edge.shell import portpolicyfile, sitecheck, sitegrid, siteguard
+from edge.shell import portpolicyfile, sitecheck, sitefleet, sitegrid, siteguard
 from edge.shell.siteread import Problem, Rows, read
 from edge.shell.sitewords import BROKER_FIELDS, TOKEN_FIELDS, VTN_FIELDS
 
@@ -141,7 +139,9 @@ def _build(rows: Rows, folder: Path) -> Site:
         meters=tuple(Meter(**_with_address(row.values)) for row in rows["meter"]),
         chargers=tuple(_charger(row.values) for row in rows["charger"]),
         boards=_boards(rows),
-        windows=_windows(rows),
+        windows=sitefleet.windows(rows),
+        fleet=sitefleet.fleet(rows),
+        default_window=sitefleet.default_window(rows),
         utility=_utility(rows, folder, head["id"]),
         response=sitegrid.response(rows),
         grid_limits=sitegrid.grid_limits(rows, nodes[0].id),
@@ -199,19 +199,6 @@ def _boards(rows: Rows) -> tuple[Board, ...]:
         )
         for row in rows["board"]
     )
-
-
-def _windows(rows: Rows) -> tuple[Window, ...]:
-    """Return the windows; one without an id is called after its charger, "bay-1-1"."""
-    taken = rows.ids("window")
-    windows = []
-    for row in rows["window"]:
-        charger = row.values["charger"]
-        free = next(name for n in itertools.count(1) if (name := f"{charger}-{n}") not in taken)
-        window = Window(**{"id": free, **row.values}, source="site")
-        taken.add(window.id)
-        windows.append(window)
-    return tuple(windows)
 
 
 def _broker(values: dict[str, Any], client_id: str) -> Broker:

@@ -15,9 +15,6 @@ CHARGER_KEYS = (
     Key("groups", TEXTS, "names of groups that the utility's targets may use"),
     Key("must_leave", FLAG, "who stands here is exempt from the utility's signals; false if not given"),
 )
-WINDOW_KEYS = (
-    Key("must_leave", FLAG, "exempt from the utility's signals, as far as it needs; false if not given"),
-)
 RANDOM_DELAY = Key(
     "random_delay_s",
     seconds(0, 1800),

@@ -272,8 +272,32 @@ def percent(low: int, high: int) -> Kind:
     return Kind(read, {"type": "number", "minimum": low, "maximum": high})
 
 
+def hours(low: int, high: int) -> Kind:
+    """Hours, to the second, as ms."""
+
+    def read(value: object) -> int:
+        expected = f"hours from {low} to {high}, such as 10 or 7.5"
+        if not low <= _finite(value, expected) <= high:
+            raise Wrong(expected)
+        return _scaled(value, 3600, "h", "a second", high) * 1000
+
+    return Kind(read, {"type": "number", "minimum": low, "maximum": high})
+
+
 def _money(value: object) -> int:
     return _scaled(value, 1_000_000, "of the site's currency", "a millionth", 1_000)
+
+
+def above_0(high: int, what: str) -> Kind:
+    """A number above 0, as written."""
+
+    def read(value: object) -> Decimal:
+        number = _finite(value, what)
+        if not 0 < number <= high:
+            raise Wrong(what)
+        return number
+
+    return Kind(read, {"type": "number", "exclusiveMinimum": 0, "maximum": high})
 
 
 def choice(*words: str | int) -> Kind:
@@ -328,6 +352,9 @@ PHASES_AS_WIRED = Kind(
     },
 )
 DATE = Kind(_date, {"type": "string", "format": "date"})
+DATES = _list_of(DATE)
+KM = above_0(2000, "a number above 0, up to 2000")
+KWH_PER_KM = above_0(10, "kWh per km above 0, up to 10, such as 0.22")
 CURRENCY = Kind(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
 TCP = Kind(_tcp, {"type": "string", "pattern": rf"^{_HOST_PORT.pattern}$"})
 BROKER = Kind(_broker, {"type": "string", "pattern": "^mqtts?://"})

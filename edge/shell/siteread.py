@@ -18,6 +18,9 @@ from edge.shell.sitekey import Key, Table
 from edge.shell.sitekinds import Wrong
 from edge.shell.sitewords import TABLES
 
+# By what a table of many is called in messages: the first that it has.
+NAMED_BY = ("id", "charger", "board", "group", "vehicle")
+
 Lines = dict[tuple[str, int, str], int]
 
 
@@ -108,7 +111,7 @@ def _row(
 ) -> Row:
     label = table.title
     if table.many:
-        name = content.get("id", content.get("charger", content.get("board")))
+        name = next((content[key] for key in NAMED_BY if key in content), None)
         label += f' "{name}"' if isinstance(name, str) else f" number {index + 1}"
     before = len(problems)
     values: dict[str, Any] = {}

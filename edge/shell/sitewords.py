@@ -5,21 +5,19 @@ Rule: a key exists if and only if it has a row here.  The reader (siteread.py), 
 in sitekinds.py, what concerns more than one key in sitecheck.py.
 """
 
-from edge.shell.sitebatterywords import DISCHARGE, EXPORT, GIVING_KEYS
-from edge.shell.sitegridwords import CHARGER_KEYS, GRID_TABLES, RANDOM_DELAY, WINDOW_KEYS
+from edge.shell.sitebatterywords import DISCHARGE, EXPORT
+from edge.shell.sitefleetwords import FLEET_TABLES
+from edge.shell.sitegridwords import CHARGER_KEYS, GRID_TABLES, RANDOM_DELAY
 from edge.shell.sitekey import Key, Table
 from edge.shell.sitekinds import (
     AMPS,
     AMPS3,
     BROKER,
-    CLOCK,
     CURRENCY,
     DATE,
-    DAYS,
     FLAG,
     HOLIDAYS,
     KW,
-    KWH,
     NAME,
     NAMES,
     PHASES_AS_WIRED,
@@ -214,23 +212,7 @@ TABLES: dict[str, Table] = {
             ),
             many=True,
         ),
-        Table(
-            "window",
-            "When a vehicle is there and what it needs.",
-            (
-                Key("id", NAME, "a short name; made from the charger's if not given"),
-                Key("charger", NAME, "the id of the charger", required=True),
-                Key("from", CLOCK, "plugged in from this local time", required=True, to="from_min"),
-                Key("ready_by", CLOCK, "ready by then; before `from` is the next day", True, "ready_by_min"),
-                Key("need_kwh", KWH, "energy that it needs", required=True, to="need_wh"),
-                Key("days", DAYS, "days of `from`; daily if not given"),
-                Key("priority", whole(-100, 100), "lower is served first; 0 if not given"),
-                Key("vehicle", TEXT, "the vehicle's name"),
-                *WINDOW_KEYS,
-                *GIVING_KEYS,
-            ),
-            many=True,
-        ),
+        *FLEET_TABLES,
         Table(
             "utility",
             "The utility: its broker, its REST server (VTN), or both.",

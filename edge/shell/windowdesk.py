@@ -100,7 +100,7 @@ class WindowDesk(DeskBase):
     def _window(self, w: Window) -> WindowStatus:
         return WindowStatus(
             id=w.id,
-            charger=w.charger or w.group,
+            charger=w.charger or w.group or w.vehicle,
             days=list(w.days),
             from_time=words.minutes(w.from_min),
             ready_by=words.minutes(w.ready_by_min),
@@ -118,6 +118,7 @@ class WindowDesk(DeskBase):
             must_leave=w.must_leave,
             discharge=w.discharge,
             keep_pm=w.keep_pm,
+            follows=w.follows,
         )
 
 

@@ -40,6 +40,8 @@ def room_note(window: Window, windows: Iterable[Window], site: Site) -> str:
     spans = [span for each in everyone for span in _spans(each, site, chargers)]
     worst = ""
     worst_wh = 0
+    if window.follows:
+        return ""
     for own in (span for span in spans if span.window.id == window.id and 0 <= span.begin < WEEK_MIN):
         for name in site.path(own.charger.node):
             node = next(n for n in site.nodes if n.id == name)
@@ -79,6 +81,8 @@ def _short_wh(own: Span, node: Node, spans: list[Span], site: Site) -> int:
 
 def _spans(window: Window, site: Site, chargers: dict[str, Charger]) -> Iterable[Span]:
     length = (window.ready_by_min - window.from_min) % DAY_MIN
+    if window.follows:
+        return  # nobody knows below which breakers it will stand
     if window.group:
         there = [c for c in site.chargers if window.group in c.groups]
     else:

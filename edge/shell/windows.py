@@ -7,12 +7,15 @@ site, HH:MM; energy is in kWh; days are `daily`, `mon-fri`, `sat,sun`.
 import re
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
-from edge.model.site import EVERY_DAY, Charger, Days, Site, Window
+from edge.model.site import EVERY_DAY, Charger, Days, FleetVehicle, Site, Window
 from edge.shell.answers import DeskError, UnknownError
-from edge.shell.windowneeds import ARRIVES_WITH, energy, may_give, need
+from edge.shell.sitefleet import tells
+from edge.shell.windowneeds import ARRIVES_WITH, Need, energy, may_give, need, number
 from edge.shell.windowroom import room_note
 from edge.shell.words import minutes
 
@@ -26,14 +29,16 @@ GROUPS: dict[str, Days] = {
 }
 PRIORITY_MAX = 1000
 DAY_MIN = 24 * 60
+ARRIVES_PM = int(ARRIVES_WITH) * 10
 
 
 class WindowWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A charge window as a person asks for it.  id: made by us where it is empty.
 
-    charger: its id, or the name of a group of them.  What it needs is said in one of three ways, numbers or
-    texts as typed ("37.5"): need_kwh; soc (%) with battery_kwh, and arrives_with (%) for chargers that do not
-    tell it; km with kwh_per_km.  dates, not_on: days as "2026-12-24,2026-12-31".
+    charger: its id, or the name of a group of them; or the id of a vehicle of the site file, or a group of
+    those, which it follows to wherever they are plugged in.  What it needs is said in one of three ways,
+    numbers or texts as typed ("37.5"): need_kwh; soc (%) with battery_kwh, and arrives_with (%) for chargers
+    that do not tell it; km with kwh_per_km.  dates, not_on: days as "2026-12-24,2026-12-31".
     """
 
     charger: str
@@ -66,21 +71,23 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
     Raises DeskError naming the key and what was expected.
     """
     known = {w.id: w for w in existing}
-    group = wish.charger if any(wish.charger in c.groups for c in site.chargers) else ""
-    charger = "" if group else charger_of(site, wish.charger).id
-    needs = need(wish.need_kwh, wish.soc, wish.battery_kwh, wish.km, wish.kwh_per_km, wish.arrives_with)
+    whom = _whom(wish.charger, site)
+    needs = _need(wish, whom)
     gives, keep_pm, cycle_micro = may_give(wish.discharge, wish.keep_soc, wish.cycle_per_kwh, needs)
-    if gives and not any(c.discharge_ma and charger in (c.id, "") for c in site.chargers):
+    if gives and not any(c.discharge_ma and whom.charger in (c.id, "") for c in site.chargers):
         raise DeskError(f"discharge: {wish.charger}: expected a charger with discharge_a in the site file")
     window = Window(
         id=_id(wish, known),
-        charger=charger,
-        group=group,
+        charger=whom.charger,
+        group=whom.group,
+        follows=bool(whom.vehicles),
         from_min=_time("from", wish.from_time),
         ready_by_min=_time("ready-by", wish.ready_by),
         need_wh=needs.need_wh,
         soc_pm=needs.soc_pm,
-        battery_wh=needs.battery_wh,
+        battery_wh=0 if whom.vehicles and wish.battery_kwh == "" else needs.battery_wh,
+        distance_m=_distance_m(wish, whom),
+        arrives_pm=_arrives_pm(wish) if wish.soc != "" else ARRIVES_PM,
         arrive_wh=energy("arrive", wish.arrive_kwh) if wish.arrive_kwh != "" else 0,
         dates=_dates("dates", wish.dates),
         not_on=_dates("not-on", wish.not_on),
@@ -91,7 +98,7 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
         cycle_micro=cycle_micro,
         days=_days(wish.days),
         priority=_priority(wish.priority),
-        vehicle=_text("vehicle", wish.vehicle),
+        vehicle=whom.vehicle or _text("vehicle", wish.vehicle),
     )
     if window.from_min == window.ready_by_min:
         raise DeskError(
@@ -99,10 +106,11 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
             "(an earlier time of day is the next day)"
         )
     for other in known.values():
-        same = (other.charger, other.group) == (window.charger, window.group)
+        same = (other.follows, other.charger, other.group) == (window.follows, window.charger, window.group)
+        same = same and (not window.follows or other.vehicle == window.vehicle)
         if other.id != window.id and same and overlap(window, other):
             raise DeskError(
-                f"{window.charger or window.group} already has window {other.id} from "
+                f"{wish.charger} already has window {other.id} from "
                 f"{minutes(other.from_min)} to {minutes(other.ready_by_min)} on some of these days: "
                 f"expected times apart from it "
                 f"(or --id {other.id} to replace it)"
@@ -110,12 +118,60 @@ def checked(wish: WindowWish, site: Site, existing: Iterable[Window]) -> Window:
     return window
 
 
+class _Whom(NamedTuple):
+    """For whom a window is: a charger, a group, or vehicles that it follows."""
+
+    charger: str = ""
+    group: str = ""
+    vehicle: str = ""
+    vehicles: tuple[FleetVehicle, ...] = ()
+
+
+def _whom(name: str, site: Site) -> _Whom:
+    """Return whom a name means.  Raises DeskError where there is nobody of that name."""
+    if any(name in c.groups for c in site.chargers):
+        return _Whom(group=name)
+    vehicles = tuple(v for v in site.fleet if name == v.id)
+    if vehicles:
+        return _Whom(vehicle=name, vehicles=vehicles)
+    vehicles = tuple(v for v in site.fleet if name in v.groups)
+    if vehicles:
+        return _Whom(group=name, vehicles=vehicles)
+    return _Whom(charger_of(site, name).id)
+
+
+def _need(wish: WindowWish, whom: _Whom) -> Need:
+    """Return what a window needs; of several vehicles the most.  Raises DeskError."""
+
+    def of(vehicle: FleetVehicle | None) -> Need:
+        battery, per_km = wish.battery_kwh, wish.kwh_per_km
+        if vehicle is not None and battery == "" and vehicle.battery_wh:
+            battery = str(Decimal(vehicle.battery_wh) / 1000)
+        if vehicle is not None and per_km == "" and vehicle.wh_per_km:
+            per_km = str(Decimal(vehicle.wh_per_km) / 1000)
+        return need(wish.need_kwh, wish.soc, battery, wish.km, per_km, wish.arrives_with)
+
+    return max(of(vehicle) for vehicle in whom.vehicles or (None,))
+
+
+def _distance_m(wish: WindowWish, whom: _Whom) -> int:
+    """Return the way that each vehicle is to have energy for; 0 where the energy is settled."""
+    if wish.km == "" or not whom.vehicles or wish.kwh_per_km != "":
+        return 0
+    return int(number("km", wish.km, Decimal(2_000), "a distance in km") * 1000)
+
+
+def _arrives_pm(wish: WindowWish) -> int:
+    return int(number("arrives-with", wish.arrives_with, Decimal(100), "%", least=Decimal(0)) * 10)
+
+
 def charger_of(site: Site, charger_id: str) -> Charger:
     """Return the charger with this id.  Raises DeskError with the known ones where there is none."""
     for charger in site.chargers:
         if charger.id == charger_id:
             return charger
-    known = ", ".join(c.id for c in site.chargers[:12]) + (" …" if len(site.chargers) > 12 else "")
+    names = [*(c.id for c in site.chargers), *(v.id for v in site.fleet)]
+    known = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
     raise UnknownError(
         f"charger: there is no {charger_id!r} on this site; expected one of {known or '(none)'}"
     )
@@ -141,8 +197,10 @@ def note(window: Window, site: Site, windows: Iterable[Window] = ()) -> str:
 
     windows: all others.
     """
+    if window.follows and not any(tells(c.driver) for c in site.chargers):
+        return "no charger of this site tells who is plugged in: it will hold nowhere; give it a charger"
     length_min = (window.ready_by_min - window.from_min) % DAY_MIN
-    for charger in chargers_of(site, window):
+    for charger in _largest(site, window):
         most_w = charger.max_ma * site.voltage_v * len(charger.phases) // 1000
         most_wh = most_w * length_min // 60
         if window.need_wh > most_wh:
@@ -154,8 +212,11 @@ def note(window: Window, site: Site, windows: Iterable[Window] = ()) -> str:
     return room_note(window, windows, site)
 
 
-def chargers_of(site: Site, window: Window) -> list[Charger]:
-    """Return the chargers that a window is for."""
+def _largest(site: Site, window: Window) -> list[Charger]:
+    """Return the chargers that a window is for; of one that follows a vehicle, the largest that knows it."""
+    if window.follows:
+        known = [c for c in site.chargers if tells(c.driver)]
+        return [max(known, key=lambda c: c.max_ma * len(c.phases))]
     if window.group:
         return [c for c in site.chargers if window.group in c.groups]
     return [charger_of(site, window.charger)]

@@ -208,16 +208,19 @@ def days(names: Sequence[str]) -> str:
 
 def window(w: Window) -> str:
     """Return a charge window as a sentence."""
-    who = f" for {w.vehicle}" if w.vehicle else ""
+    whom = w.charger or w.group or w.vehicle
+    who = f" for {w.vehicle}" if w.vehicle and not w.follows else ""
     when = " ".join(w.dates) if w.dates else days(w.days)
-    needs = f"{w.soc_pm / 10:g} % of {kwh(w.battery_wh)}" if w.soc_pm else kwh(w.need_wh)
+    battery = kwh(w.battery_wh) if w.battery_wh else "its battery"
+    needs = f"{w.soc_pm / 10:g} % of {battery}" if w.soc_pm else kwh(w.need_wh)
+    needs = f"{w.distance_m / 1000:g} km" if w.distance_m else needs
     more = [f"{kwh(w.arrive_wh)} of it at once"] if w.arrive_wh else []
     more += [f"not on {' '.join(w.not_on)}"] if w.not_on else []
     more += [] if w.holidays else ["not on holidays"]
     more += ["must leave"] if w.must_leave else []
     return ", ".join(
         [
-            f"{w.charger or w.group}{who}: {when} {minutes(w.from_min)} to {minutes(w.ready_by_min)}",
+            f"{whom}{who}: {when} {minutes(w.from_min)} to {minutes(w.ready_by_min)}",
             needs,
             f"priority {w.priority}",
             *more,

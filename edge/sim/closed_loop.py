@@ -167,6 +167,8 @@ def values(device: Charger | Meter) -> dict[str, int | str]:
         }
         if device.told is not None:
             found["setpoint_ma"] = device.told.current_ma
+        if device.vehicle is not None and device.vehicle.card:
+            found["tag"] = device.vehicle.card
         currents, voltages = device.currents_a, device.voltages_v
     for n, (a, v) in enumerate(zip(currents, voltages, strict=True), 1):
         found[f"current_l{n}_ma"] = (

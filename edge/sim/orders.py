@@ -10,6 +10,7 @@
     {"do": "load", "node": "panel-a", "add_a": [10, 0, 0]}   on top of the node's other load, until set again
     {"do": "hold", "on": true}                       the building switches nothing on while this holds
     {"do": "plug", "device": "bay-1", "need_wh": 5000, "stay_s": 600, "phases": 3, "max_a": 16}
+                                                     with "card": "04a2b3c4" its driver shows that one
     {"do": "unplug", "device": "bay-1"}
     {"do": "traffic", "on": false}                   vehicles no longer come and go by themselves
     {"do": "look"}                                   answers with the truth of this moment
@@ -53,6 +54,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     phases: Literal[1, 2, 3] = 3
     max_a: float = 16.0
     reaction_ms: int = 2_000
+    card: str = ""
     on: bool = True
 
 
@@ -116,6 +118,12 @@ def _to_device(depot: Depot, device: Charger | Meter, order: Order) -> None:
         stay_ms = round(order.stay_s * 1000)
         device.plug(
             Vehicle(
-                f"{device.id}-ordered", order.need_wh, stay_ms, order.phases, order.max_a, order.reaction_ms
+                f"{device.id}-ordered",
+                order.need_wh,
+                stay_ms,
+                order.phases,
+                order.max_a,
+                order.reaction_ms,
+                card=order.card,
             )
         )

@@ -28,6 +28,7 @@ class Vehicle:
     phases: conductors of its onboard charger, 1 or 3.  reaction_ms: 1000 to 4000.
     follows: share of the offer that it really draws; onboard chargers stay a little below.
     stay_ms: how long it remains plugged in.
+    card: the RFID card that its driver shows, as hexadecimal digits; "" for none.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Vehicle:
     follows: float = 0.98
     got_wh: float = 0.0
     drawn_a: float = 0.0
+    card: str = ""
     seen: Delayed = field(init=False)
 
     def __post_init__(self) -> None:

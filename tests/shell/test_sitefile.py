@@ -526,7 +526,7 @@ def test_nothing_may_give_back_unless_somebody_says_so():
         ("valid_for_s = 20", "valid_for_s = 61", "discharge_a", "expected valid_for_s, up to 60"),
         ("discharge_a = 16\n", "", "discharge", "bay-4 has no discharge_a"),
         ("keep_soc = 37.5\n", "", "discharge", "expected keep_soc as well"),
-        ("battery_kwh = 40\n", "", "soc", "expected soc and battery_kwh together"),
+        ("battery_kwh = 40\n", "", "battery_kwh", "expected an energy in kWh"),
         ("keep_soc = 37.5", "keep_soc = 101", "keep_soc", "a percentage from 0 to 100"),
         ("cycle_per_kwh = 0.05", "cycle_per_kwh = -1", "cycle_per_kwh", "a number from 0 to 1000"),
         (

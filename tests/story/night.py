@@ -30,7 +30,10 @@ def two_prices(cheap_from: int, cheap_to: int, demand_per_kw: float = 0) -> Tari
 
 @dataclass
 class Bay:
-    """can_a: what its vehicle takes at most, on `phases` phases.  soc_wh: what it arrives with, of 60 kWh."""
+    """can_a: what its vehicle takes at most, on `phases` phases.  soc_wh: what it arrives with, of 60 kWh.
+
+    tag: the pseudonym of the card that was shown.
+    """
 
     can_a: int = 32
     phases: int = 3
@@ -38,6 +41,7 @@ class Bay:
     told_ma: int = 0
     energy_wh: float = 1_000_000.0
     soc_wh: int | None = None
+    tag: str = ""
 
     @property
     def draws_ma(self) -> int:
@@ -120,6 +124,8 @@ class Night:
             "setpoint_ma": bay.told_ma,
             "energy_import_wh": round(bay.energy_wh),
         }
+        if bay.tag:
+            values["tag"] = bay.tag
         if bay.soc_wh is not None:
             values["soc_pm"] = round(bay.soc_wh + bay.energy_wh - 1_000_000) * 1000 // 60_000
         return Reading(at_ms, name, values)

@@ -189,6 +189,7 @@ class TableCharger(Charger):
             "available": int(not self.fault),
             "authorised": int(self.vehicle is not None),
             "locked": 0,
+            "tag": self.vehicle.card if self.vehicle else "",
             "error_code": int(self.fault),
             "power_w": nominal(self.power_w),
             "energy_import_wh": nominal(self.energy_wh),
