@@ -15,27 +15,6 @@ enum { EVEN_SWEEPS = 12 };
 #define EVEN_WORK   10000000   /* pairs looked at, at most: some 0.1 s */
 #define EVEN_ENOUGH 0.003F     /* of the need: a difference that is none */
 
-/* How much more a car may draw in one slot for all lines above it, kW; the peak does
- * not count, because what is given here is taken from the same slot. */
-static float room_at(const struct state *s, const struct car *car, int32_t t)
-{
-    float room = NO_CAP;
-    for (int32_t k = 0; k < car->taps; k++) {
-        float unit = 1 / car->unit[k];
-        int32_t side = car->row[k] - s->lines[car->line[k]].row;
-        for (int32_t i = car->line[k]; i > 0; i = s->lines[i].parent) {
-            if (i == s->own) { continue; }
-            const struct line *line = &s->lines[i];
-            float cap = row_of(s->cap, s, i)[t] * INSIDE;
-            float left = line->rows == 1
-                       ? cap - row_of(s->flow, s, line->row)[t]
-                       : phasor_room(s, line, side, t, cap);
-            room = fminf(room, left * unit);
-        }
-    }
-    return room;
-}
-
 /* Some vehicles give in a slot what others take: one to one, one three-phase vehicle to
  * three single-phase ones on L1, L2 and L3, or the other way round. */
 struct swap {

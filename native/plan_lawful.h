@@ -22,6 +22,7 @@
 #define BIAS    10.0F
 #define MORE    0.003         /* of the site's peak: what every other round may add to it */
 #define WAVE    0.002F        /* the slight preference among slots */
+#define FOLLOWED 4            /* rounds that also follow the relaxed plan, each below its own peak */
 #define KEEP_ON 0.02F         /* a slot that is on already seems cheaper by this part: fewer switches */
 
 /* The least that a car may draw, kW; a hair more, so that a rounded ampere is still
@@ -140,11 +141,10 @@ static void set_anew(struct state *s, const struct car *car, float *own, float p
     top_up(s, car, own, peak);
 }
 
-/* Make x_next lawful with this cap on the peak; returns the cost. */
-static double lawful_plan(struct state *s, float *x, float peak)
+/* Give everybody what a lawful x still lacks, below this peak if it can be; returns the cost. */
+static double completed(struct state *s, float *x, float peak)
 {
     double high;
-    round_slots(s, x, peak);
     for (int32_t pass = 0; pass < 3; pass++) {
         for (int32_t i = 0; i < s->car_count; i++) {
             const struct car *car = &s->cars[i];
@@ -160,6 +160,15 @@ static double lawful_plan(struct state *s, float *x, float peak)
     flow_of(s, x);
     return cost_of(s, x, &high);
 }
+
+/* Make x_next lawful with this cap on the peak; returns the cost. */
+static double lawful_plan(struct state *s, float *x, float peak)
+{
+    round_slots(s, x, peak);
+    return completed(s, x, peak);
+}
+
+#include "plan_follow.h"
 
 /// The search ///
 
@@ -202,6 +211,13 @@ static void begin_lawful(struct state *s)
     set_bias(s, s->x_best);
 }
 
+static void keep_lawful(struct state *s, double cost)
+{
+    if (cost >= s->best_lawful) { return; }
+    s->best_lawful = cost;
+    memcpy(s->x_lawful, s->x_next, sizeof(float) * (size_t)s->moments);
+}
+
 /* One round: what the iteration has come to is made lawful; the next bias follows from
  * it. */
 static void search_lawful(struct state *s)
@@ -218,11 +234,8 @@ static void search_lawful(struct state *s)
     /* A little more peak may cost less than what minimums leave undone: rounds take turns. */
     double more = MORE * (double)(s->round % 4) * (s->best_peak + s->floor_kw);
     float peak = s->demand > 0 ? (float)(larger(0, s->best_peak) + more) : NO_CAP;
-    double cost = lawful_plan(s, s->x_next, peak);
-    if (cost < s->best_lawful) {
-        s->best_lawful = cost;
-        memcpy(s->x_lawful, s->x_next, sizeof(float) * (size_t)s->moments);
-    }
+    keep_lawful(s, lawful_plan(s, s->x_next, peak));
+    if (s->round <= FOLLOWED) { keep_lawful(s, follow(s, s->x_best, s->x_next, peak)); }
     s->round++;
 }
 

@@ -121,6 +121,27 @@ static inline void room_of(const struct state *s, const struct car *car, float p
     }
 }
 
+/* How much more a car may draw in one slot for all lines above it, kW; the peak is
+ * not among them. */
+static float room_at(const struct state *s, const struct car *car, int32_t t)
+{
+    float room = NO_CAP;
+    for (int32_t k = 0; k < car->taps; k++) {
+        float unit = 1 / car->unit[k];
+        int32_t side = car->row[k] - s->lines[car->line[k]].row;
+        for (int32_t i = car->line[k]; i > 0; i = s->lines[i].parent) {
+            if (i == s->own) { continue; }
+            const struct line *line = &s->lines[i];
+            float cap = row_of(s->cap, s, i)[t] * INSIDE;
+            float left = line->rows == 1
+                       ? cap - row_of(s->flow, s, line->row)[t]
+                       : phasor_room(s, line, side, t, cap);
+            room = fminf(room, left * unit);
+        }
+    }
+    return room;
+}
+
 /* Add h kW to a car's slot in all flows up to the root. */
 static inline void add_load(struct state *s, const struct car *car, int32_t t, float h)
 {

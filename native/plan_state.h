@@ -131,6 +131,8 @@ struct state {
     double *site_kw;       /* finish: 1 row */
     int32_t *near;         /* setup: per node and kind the nearest line */
     float *given;          /* finish: per car the part of its need that it gets */
+    float *debt, *left, *rank;   /* follow: per car what it is behind by, and lacks, kW times slots */
+    int32_t *queue;        /* follow: cars */
     int32_t *moved;        /* setup: per line where it has gone */
     int32_t *order;        /* 1 row of slots */
 };
@@ -176,6 +178,10 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
     int64_t near  = place(&used, KINDS * z->nodes, sizeof(int32_t));
     int64_t moved = place(&used, z->lines, sizeof(int32_t));
     int64_t given = place(&used, z->cars, sizeof(float));
+    int64_t debt  = place(&used, z->cars, sizeof(float));
+    int64_t left  = place(&used, z->cars, sizeof(float));
+    int64_t rank  = place(&used, z->cars, sizeof(float));
+    int64_t queue = place(&used, z->cars, sizeof(int32_t));
     int64_t order = place(&used, stride, sizeof(int32_t));
     int64_t loads = place(&used, z->nodes, 8 * sizeof(double));
     int64_t site  = place(&used, stride, sizeof(double));
@@ -186,6 +192,10 @@ static int64_t lay_out(const struct sizes *z, struct state *s, char *block)
         s->cars  = (struct car *)(void *)(block + cars);
         s->near  = (int32_t *)(void *)(block + near);
         s->given = (float *)(void *)(block + given);
+        s->debt  = (float *)(void *)(block + debt);
+        s->left  = (float *)(void *)(block + left);
+        s->rank  = (float *)(void *)(block + rank);
+        s->queue = (int32_t *)(void *)(block + queue);
         s->moved = (int32_t *)(void *)(block + moved);
         s->order = (int32_t *)(void *)(block + order);
     }
