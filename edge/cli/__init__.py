@@ -21,6 +21,7 @@ COMMANDS = {
     "sim": "only the simulated devices, as real Modbus servers",
     "check": "read a site file, say what is wrong, prove that the fallback currents fit",
     "devices": "the device library: what is supported, how well, with caveats",
+    "commission": "guided tests on site, and the signed-off report",
     "scan": "find and recognise devices; writes nothing",
     "read": "one look at a device in plain quantities",
     "write": "write one setting of a device on the bench, inside its allow-list",

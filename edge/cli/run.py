@@ -17,6 +17,7 @@ from edge.shell import sitefile, tarifffile
 from edge.shell.daemon import Daemon, Guest
 from edge.shell.desk import Desk
 from edge.shell.homeassistant import HomeAssistant
+from edge.shell.lock import Held, Lock
 from edge.shell.mqtt import BadBroker
 from edge.shell.notify import keep_told
 from edge.web.app import app
@@ -65,8 +66,14 @@ def run(args: argparse.Namespace) -> int:
         guests: list[Guest] = [keep_told] if args.no_page else [keep_told, page]
         if site.home_assistant:
             guests.append(HomeAssistant(site, site.home_assistant).run)
-        daemon = Daemon(site, tariff, args.state, tuple(guests))
-        asyncio.run(_until_told(daemon))
+        lock = Lock(args.state, "the daemon (depot run)")
+        try:
+            daemon = Daemon(site, tariff, args.state, tuple(guests))
+            asyncio.run(_until_told(daemon))
+        finally:
+            lock.close()
+    except Held as error:
+        raise CallError(f"run: {error}") from None
     except (ValueError, UnknownDriver, BadTable, BadBroker) as error:
         raise CallError(f"{args.site}: {error}") from None
     except ExceptionGroup as group:

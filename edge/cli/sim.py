@@ -16,8 +16,9 @@ from edge.model.site import Board, Charger, Meter, Site
 from edge.shell.sitefile import SiteRefused, SiteUnreadable, load
 from edge.sim.control import Control, ask
 from edge.sim.depot import CannotSimulate, Depot
+from edge.sim.faults import BadFault, put
 from edge.sim.judge import Judge, words
-from edge.sim.orders import BadOrder, Step, obey, read_scenario
+from edge.sim.orders import BadOrder, Step, obey, read_faults, read_scenario
 from edge.sim.servers import LineServer, TcpServer
 from edge.sim.simulator import Simulator
 
@@ -31,7 +32,8 @@ EXAMPLES = """examples:
 Addresses of other machines are served on 127.0.0.1, on a free port that is printed.  A serial line becomes
 a pseudo-terminal, linked to the path of the site file where that path is free and not under /dev; a line
 has one master, so whoever looks on beside the daemon opens the service line, the same path with -service.
-A scenario file has [[step]] tables with at_s and an order; edge/sim/orders.py lists the orders."""
+A scenario file has [[step]] tables with at_s and an order, and [[fault]] tables with what an installer has
+done wrong; edge/sim/orders.py and faults.py list them."""
 
 
 EXAMPLE = '{"do": "kill", "device": "main-meter"}'
@@ -62,9 +64,11 @@ def run(args: argparse.Namespace) -> int:
         site = load(args.site)
         steps = read_scenario(args.scenario) if args.scenario else []
         depot = Depot(site, args.seed, not args.no_traffic)
+        for fault in read_faults(args.scenario) if args.scenario else []:
+            put(depot, fault)
         judge = Judge(depot) if args.check or args.control else None
         asyncio.run(serve(depot, steps, judge, args.control, args.json))
-    except (SiteUnreadable, SiteRefused, CannotSimulate, BadOrder) as error:
+    except (SiteUnreadable, SiteRefused, CannotSimulate, BadOrder, BadFault) as error:
         raise CallError(str(error)) from error
     found = judge.checker.violations if judge and args.check else []
     for violation in found:

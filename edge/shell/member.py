@@ -15,7 +15,7 @@ Rule 2: a setpoint that has expired is neither written nor refreshed (I4).  Wher
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from drivers.device import Device, Supervision
 from drivers.wire import Read, Reply, Write
@@ -137,6 +137,7 @@ class Member:
         self.beaten: int | None = None  # the pattern that it was told last, None while that is not sure
         self.written_ma: int | None = None  # the setpoint in force, None while that is not sure
         self.lost_told = False
+        self.muted: Literal["", "writes", "all"] = ""  # commissioning: what it is not to hear from us
         self.failures = 0
         self.look_after_ms = 0
         self.fast_tick = -1  # the tick for which it was read last
@@ -156,13 +157,16 @@ class Member:
 
     def tasks(self, now_ms: int, fast_at_ms: int) -> list[Task]:
         """Return what is due, now or later.  fast_at_ms: when its fast reads are."""
+        if self.muted == "all":
+            return []
         ask_ms = self.pace.ask_after_ms
         read_ms = max(ask_ms, self.pace.read_after_ms)
         if not self.device.recognised:
             look_ms = 0 if self.identifying else self.look_after_ms
             return [Task(Rank.IDENTIFY, look_ms, max(read_ms, look_ms))]
         write_ms = max(ask_ms, self.pace.write_after_ms)
-        due = self._writes_due(now_ms, write_ms) if self.charger else self._beats_due(now_ms, write_ms)
+        writes_due = self._writes_due if self.charger else self._beats_due
+        due = [] if self.muted else writes_due(now_ms, write_ms)
         for rank, poll, reads, poll_ms in (
             (Rank.FAST, self.fast, self.polls_fast, fast_at_ms),
             (Rank.SLOW, self.slow, self.polls_slow, self.slow_at_ms),

@@ -92,6 +92,10 @@ class Visit:
         except Garbage:
             return await self._ask(read)
 
+    async def once(self, read: Read) -> Reply:
+        """Read, and not once more: to count how often that fails.  Raises Silent, Garbage, Unplugged."""
+        return await self._ask(read)
+
     async def _ask(self, question: Read | Write) -> Reply:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._after_s - loop.time()))

@@ -42,6 +42,9 @@ class Charger:
         self.clock: Callable[[], int] | None = None  # real time, to say when a setpoint came between steps
         self.silent = False  # its communication is dead; its power side lives on
         self.fault = False
+        self.ignores = False  # it accepts setpoints and offers all that it has (edge/sim/faults.py)
+        self.unarmed = False  # after silence its last setpoint goes on to hold
+        self.doubled = False  # another device answers under its unit
         self.guard_a: float | None = None  # what an I/O board's relay leaves at its terminals; None: all
         self.vehicle: Vehicle | None = None
         self.plugged_at_ms = 0
@@ -72,6 +75,14 @@ class Charger:
     def applied_a(self) -> float:
         """Return what the charger offers now: the setpoint, or its fallback.  A family refines it."""
         return self.told.current_ma / 1000 if self.told else 0.0
+
+    def _signals_a(self) -> float:
+        """Return what the power side makes of it: the same, unless something is wrong with the charger."""
+        if self.ignores:
+            return self.max_a
+        if self.unarmed and self.told is not None:
+            return min(self.told.current_ma / 1000, self.max_a)
+        return self.applied_a()
 
     def registers(self) -> Registers:
         """Return the family's register map."""
@@ -124,7 +135,7 @@ class Charger:
     def step(self, voltages_v: tuple[float, float, float], now_ms: int, dt_ms: int) -> None:
         """Live for dt_ms.  voltages_v: of the charger's own L1, L2, L3."""
         self.now_ms, self.voltages_v = now_ms, voltages_v
-        self.pilot.follow(self.applied_a(), now_ms)
+        self.pilot.follow(self._signals_a(), now_ms)
         vehicle = self.vehicle
         if vehicle is None:
             self.currents_a = NO_PHASES

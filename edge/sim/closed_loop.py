@@ -159,6 +159,7 @@ def values(device: Charger | Meter) -> dict[str, int | str]:
         }
         currents: tuple[float, ...] = shown.currents_a
         voltages: tuple[float, ...] = shown.voltages_v
+        found |= {f"power_l{n}_w": round(w) for n, w in enumerate(shown.powers_w, 1)}
     else:
         found = {
             "state": device.state[0],

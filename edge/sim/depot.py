@@ -155,6 +155,14 @@ class Depot:
         elif vehicle is None and bay.next is None:  # somebody pulled the plug from outside
             self._expect(bay, now_ms)
 
+    def rewire(self, charger_id: str, node_id: str) -> None:
+        """Feed a charger from another node than the drawing says.  Raises KeyError."""
+        if node_id not in self.grid.flows:
+            raise KeyError(node_id)
+        for bay in self._bays:
+            if bay.charger.id == charger_id:
+                bay.node = node_id
+
     def unplug(self, charger_id: str) -> None:
         """The vehicle leaves, and its stay is noted."""
         charger = self.chargers[charger_id]

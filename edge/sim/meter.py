@@ -59,6 +59,9 @@ class Meter:
     seed: int = 0
     silent: bool = False
     frozen: bool = False  # answers, but its values no longer move
+    reversed: frozenset[int] = frozenset()  # phases, of its own, whose CT is the wrong way round
+    factor: float = 1.0  # what it shows for 1: a CT ratio that is set wrong
+    doubled: bool = False  # another device answers under its unit
     shown: Sample = field(default_factory=Sample)
     import_wh: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     export_wh: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
@@ -73,7 +76,7 @@ class Meter:
 
     def step(self, grid: Grid, now_ms: int, dt_ms: int) -> None:
         """Count energy, and sample when it is time."""
-        powers = of_device(grid.powers_w(self.node), self.phases)
+        powers = self._wired(of_device(grid.powers_w(self.node), self.phases))
         for p, w in enumerate(powers):
             counter = self.import_wh if w >= 0 else self.export_wh
             counter[p] += abs(w) / self.ratio * dt_ms / 3_600_000
@@ -82,9 +85,15 @@ class Meter:
         self.sampled_at_ms = now_ms
         if not self.frozen:
             scale = self.gain / self.ratio
-            currents = of_device(grid.flows[self.node].total_a, self.phases)
+            l1, l2, l3 = of_device(grid.flows[self.node].total_a, self.phases)
+            currents = (l1 * self.factor, l2 * self.factor, l3 * self.factor)
             self.shown = Sample(
                 of_device(grid.voltages_v, self.phases),
                 (currents[0] * scale, currents[1] * scale, currents[2] * scale),
                 (powers[0] * scale, powers[1] * scale, powers[2] * scale),
             )
+
+    def _wired(self, powers: Amps) -> Amps:
+        """Return powers as its CTs are wired: one the wrong way round makes them flow out; amps stay amps."""
+        ways = [-self.factor if p in self.reversed else self.factor for p in range(3)]
+        return (powers[0] * ways[0], powers[1] * ways[1], powers[2] * ways[2])

@@ -21,6 +21,13 @@ The same words stand in a scenario file (TOML), each with `at_s`, seconds after 
     at_s = 20
     do = "kill"
     device = "panel-a-meter"
+
+and the faults that the installer has left in it from the start (edge/sim/faults.py has the kinds):
+
+    [[fault]]
+    fault = "reversed_ct"
+    device = "panel-a-meter"
+    phases = [1]                     # of its own: 0 is L1
 """
 
 import tomllib
@@ -31,6 +38,7 @@ import msgspec
 
 from edge.sim.charger import Charger
 from edge.sim.depot import Depot
+from edge.sim.faults import Fault
 from edge.sim.meter import Meter
 from edge.sim.vehicle import Vehicle
 
@@ -71,6 +79,14 @@ def read_scenario(path: Path) -> list[Step]:
             msgspec.convert(tomllib.loads(path.read_text()).get("step", []), list[Step]),
             key=lambda step: step.at_s,
         )
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadOrder(f"{path}: {error}") from error
+
+
+def read_faults(path: Path) -> list[Fault]:
+    """Return the faults that a scenario file hides in the depot.  Raises BadOrder."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()).get("fault", []), list[Fault])
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadOrder(f"{path}: {error}") from error
 

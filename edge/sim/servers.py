@@ -91,6 +91,8 @@ class LineServer:
         self.where = ""
         self.service = ""
         self._units = units
+        for unit in units.values():
+            unit.garbled = True
         self._lock = lock
         self._links: list[Path] = []
         self._running: list[tuple[PacedLine, threading.Thread]] = []
@@ -128,7 +130,7 @@ class LineServer:
             with self._lock:
                 replies = frames.take(frame)
                 frames.silence()
-            return replies[-1][1] if replies else None
+            return _collided(replies[-1][1], self._units.get(replies[-1][0])) if replies else None
 
         return answer
 
@@ -147,6 +149,13 @@ class LineServer:
         for linked in self._links:
             linked.unlink(missing_ok=True)
         self._running, self._links = [], []
+
+
+def _collided(reply: bytes, unit: RegisterUnit | None) -> bytes:
+    """Return a reply as it arrives: two devices that answer at once garble each other."""
+    if unit is None or not unit.doubled:
+        return reply
+    return bytes(byte & (0x3F if n % 3 else 0xFF) for n, byte in enumerate(reply))
 
 
 def link(wanted: Path, target: str) -> Path | None:
