@@ -2,7 +2,7 @@
 
 Virtual time, the tests and judgement of a real run (edge/sim/commissioned.py).  For each kind of fault as
 many depots as seeds, and as many sound ones: found, with the right device named; further faults reported;
-limits broken on the way (the simulator's own judge; hunger is left out: vehicles wait while others are tested).
+limits broken on the way (by the simulator's own judge; hunger is left out: vehicles wait meanwhile).
 """
 
 import asyncio
