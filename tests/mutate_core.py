@@ -53,7 +53,7 @@ FIRST = {
     "edge/core/asks.py": [*PLANNED, *STORIES],
     "edge/core/fallback.py": ["tests/core/test_fallback.py", "tests/shell/test_sitefile.py"],
     "edge/core/demand": SIGNALS,
-    "edge/core/obeying.py": SIGNALS,
+    "edge/core/obeying.py": ["tests/core/test_obeying.py", *SIGNALS],
     "edge/core/quota.py": SIGNALS,
     "edge/core/gridlimits.py": GRID,
     "edge/core/enwg14a.py": GRID,

@@ -145,6 +145,26 @@ def test_a_lost_charger_behind_an_open_relay_frees_its_room() -> None:
     assert given >= 6_000  # 40 A less 30 A; reserving bay-1's 32 A would have left nothing
 
 
+def test_a_relay_that_has_opened_at_a_lost_charger_closes_only_if_all_that_it_may_start_with_fits() -> None:
+    """It was told 20 A and was lost; behind an open relay it may restart, and nobody has told it then: 32 A.
+
+    40 A less 15 A of other load leave 25 A: enough for the 20 A, so the relay stays closed while it is seen
+    closed, but not for the 32 A, so it is not closed again.
+    """
+    story = settled(guarded(blind=True, limit_ma=40_000, on_off_ms=0)) >> Lost(1_600, "bay-1", "silent")
+    closed = []
+    for second in range(2, 12):
+        at = second * 1_000
+        pattern = 3 if second < 5 else 2  # then it is seen open: the board has restarted, say
+        story = told(
+            story, board(at - 300, relays=pattern), bay(at - 200, 2), flows(at - 100, 15, 15, 15), tick(at)
+        )
+        closed.append(relays(story) & 1)
+    assert story
+    assert closed[:3] == [1, 1, 1]
+    assert closed[-4:] == [0] * 4
+
+
 def test_what_the_board_says_is_on_the_audit_log_once() -> None:
     story = settled(guarded()) >> board(1_800, door=1) << Audit("io", "door", "1") << Nothing(Audit)
     assert story >> board(1_900, door=1) << Nothing(Audit)
