@@ -97,9 +97,9 @@ def _write(table: Table, step: Step, at: Placing, asked: Asked, known: Mapping[s
 
 
 def _float(value: Fraction) -> float:
-    """Return the nearest float that is not above the value."""
+    """Return the nearest float that is not beyond the value, seen from 0: a discharge is not rounded up either."""
     near = float(value)
-    return near if Fraction(near) <= value else math.nextafter(near, -math.inf)
+    return near if abs(Fraction(near)) <= abs(value) else math.nextafter(near, 0)
 
 
 def _value(setting: Setting, what: str, asked: Asked) -> int:
