@@ -97,7 +97,7 @@ def _write(table: Table, step: Step, at: Placing, asked: Asked, known: Mapping[s
 
 
 def _float(value: Fraction) -> float:
-    """Return the nearest float that is not beyond the value, seen from 0: a discharge is not rounded up either."""
+    """Return the nearest float that is not beyond the value, seen from 0: not more of a discharge either."""
     near = float(value)
     return near if abs(Fraction(near)) <= abs(value) else math.nextafter(near, 0)
 
