@@ -57,7 +57,7 @@ bench: test-venv
 
 # Programs that the tests use as independent witnesses, and the compilers that the C core is built with.
 test-packages:
-	@deploy/need 'make test' gcc=gcc mosquitto=mosquitto mosquitto-clients=mosquitto_pub mbpoll=mbpoll \
+	@deploy/need 'make test' gcc=gcc openssl=openssl mosquitto=mosquitto mosquitto-clients=mosquitto_pub mbpoll=mbpoll \
 	  chromium=chromium postgresql=/usr/lib/postgresql/*/bin/initdb clang-14=clang-14 libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-* \
 	  nodejs=node npm=npm libmodbus-dev=/usr/share/doc/libmodbus-dev/examples/unit-test-client.c \
 	  gcovr=gcovr systemd=systemd-analyze qemu-user-static=qemu-arm-static gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \

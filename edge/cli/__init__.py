@@ -35,6 +35,7 @@ COMMANDS = {
     "events": "the utility's events",
     "grid": "the grid operator's own limits: contact, section 14a, G100",
     "utility": "play the utility on any broker: send events, watch reports",
+    "users": "who may sign in at the page, and the tokens of programs",
     "audit": "the audit log: who did what, and what was refused",
     "board": "the fail-safe I/O board on USB: info, flash, test",
     "uptime": "uptime per port and month",

@@ -15,6 +15,7 @@ import msgspec
 from edge.cli import CallError
 from edge.shell import control
 from edge.shell.answers import DeskError
+from edge.shell.controlask import Ask
 
 STATE = "/var/lib/depot-edge"
 STATE_VARIABLE = "DEPOT_STATE"
@@ -36,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
-def ask(state: Path, request: control.Ask, kind: type[T]) -> T:
+def ask(state: Path, request: Ask, kind: type[T]) -> T:
     """Return the daemon's answer as the type that it has.
 
     Raises CallError where no daemon answers, or where it says that the question is wrong.

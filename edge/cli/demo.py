@@ -5,6 +5,8 @@ import json
 import sys
 
 from edge.cli import CallError
+from edge.shell import control
+from edge.shell.controlusers import AskSignInCode, AskUserAdd
 from edge.sim import demo, demosite
 from edge.sim.broker import NoBroker
 from edge.sim.orders import BadOrder
@@ -67,6 +69,13 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def sign_in(running: demo.Running) -> str:
+    """Return a link that signs in as administrator, once; nothing has to be configured to look."""
+    state = running.site.state
+    control.ask(state, AskUserAdd("demo", "administrator"))
+    return f"{demo.page(running.port)}sign-in?code={control.ask(state, AskSignInCode('demo'))}"
+
+
 def greet(running: demo.Running) -> None:
     """Say what there is to see and to try."""
     site = running.site
@@ -74,6 +83,8 @@ def greet(running: demo.Running) -> None:
         f"""
 A simulated depot: six bays, three meters, real Modbus; broker: {running.broker}.
   page          {demo.page(running.port)}
+  to change it  {sign_in(running)}
+                depot users link demo --state {site.state}      makes another
   try           depot status --state {site.state}
                 depot why bay-1 --state {site.state}
                 mbpoll -m rtu -b 19200 -P even -a 11 -0 -r 6 -t 3:float -B -c 3 -1 {site.service}

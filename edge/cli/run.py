@@ -20,15 +20,15 @@ from edge.shell.homeassistant import HomeAssistant
 from edge.shell.lock import Held, Lock
 from edge.shell.mqtt import BadBroker
 from edge.shell.notify import keep_told
-from edge.web.app import app
-from edge.web.serve import serve
+from edge.web.doors import open_doors
 
 EPILOG = """examples:
   depot run --site site.toml                            state in /var/lib/depot-edge, page on port 8080
   depot run --site site.toml --state ./state --port 0   own state directory, any free port
   depot run --site site.toml --no-page                  without the page
 
-The page is for this machine only unless --host says otherwise.  SIGTERM ends the daemon; chargers then fall
+The page is for this machine only unless --host or [page] of the site file says otherwise; then it is HTTPS,
+and the fingerprint of its certificate is printed.  SIGTERM ends the daemon; chargers then fall
 back to their safe currents by themselves.
 """
 
@@ -57,10 +57,7 @@ def run(args: argparse.Namespace) -> int:
     site, tariff = read(args.site)
 
     async def page(desk: Desk) -> None:
-        def bound(port: int) -> None:
-            logging.getLogger("edge").info("page: http://%s:%d", args.host, port)
-
-        await serve(app(desk), args.host, args.port, bound)
+        await open_doors(desk, args.host, args.port, args.state)
 
     try:
         guests: list[Guest] = [keep_told] if args.no_page else [keep_told, page]
@@ -69,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         lock = Lock(args.state, "the daemon (depot run)")
         try:
             daemon = Daemon(site, tariff, args.state, tuple(guests))
+            daemon.desk.site_file = args.site
             asyncio.run(_until_told(daemon))
         finally:
             lock.close()

@@ -391,6 +391,21 @@ class HomeAssistant(msgspec.Struct, frozen=True):
     root: str = "depot-edge"
 
 
+class Page(msgspec.Struct, frozen=True):
+    """Where the page is served beside the gateway itself, over HTTPS, and who may look without signing in.
+
+    address: an address of the gateway, or all of them (0.0.0.0, ::); "" for nowhere else.
+    cert_file, key_file: "" for a certificate that the gateway makes itself.
+    open_view: "local" (whoever sits at the gateway), "everybody" or "nobody".
+    """
+
+    address: str = ""
+    port: int = 8443
+    cert_file: str = ""
+    key_file: str = ""
+    open_view: Literal["local", "everybody", "nobody"] = "local"
+
+
 class Policy(msgspec.Struct, frozen=True):
     """The installer's settings of time.  All in ms.
 
@@ -437,6 +452,7 @@ class Site(msgspec.Struct, frozen=True):
     grid_limits: tuple[GridLimit, ...] = ()
     network: Network | None = None
     home_assistant: HomeAssistant | None = None
+    page: Page = Page()
     policy: Policy = Policy()
     without_window: Literal["now", "never"] = "now"
     port_policy: PortPolicy = PortPolicy()

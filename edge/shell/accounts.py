@@ -286,6 +286,9 @@ def _replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if os.geteuid() == 0:  # `sudo depot users` beside a daemon that runs as its own user
+            owner = path.parent.stat()
+            os.chown(beside, owner.st_uid, owner.st_gid)
         beside.replace(path)
     except OSError:
         beside.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ Rule 3: what is not committed is not seen; that is a second, five minutes for de
 """
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -37,6 +38,8 @@ from edge.shell.costs import MonthMoney
 from edge.shell.monthly import facts_of, full_w
 from edge.shell.storefile import MEMORY, StoreTrouble, told
 from edge.shell.storelookups import Lookups
+
+log = logging.getLogger(__name__)
 
 AUDIT_MAX = 200
 HEALTH_DAYS = 35
@@ -195,8 +198,9 @@ class Archive:
     async def cost(self, month: str) -> MonthMoney | CostWorking:
         """Return what charging cost, uncontrolled and at best; CostWorking while that is being found."""
         tariff = self._with_tariff()
-        if month in self._working:
-            return self._working[month]
+        working = self._working.get(month)
+        if working is not None:
+            return working
         until = await self._read(_until)
         key = f"{month} {until // (15 * 60_000)}"  # a month that runs is made anew as it grows
         made = self._costs.get(key)
@@ -205,9 +209,9 @@ class Archive:
         if made is not None:
             return made
         await self._read(lambda store: months_ending(month, 1, self._site.timezone))
-        self._working[month] = CostWorking(month, 0, 0)
+        begun = self._working[month] = CostWorking(month, 0, 0)
         threading.Thread(target=self._cost, args=(month, key, tariff, until), daemon=True).start()
-        return self._working[month]
+        return begun  # it may be over by now
 
     def _cost(self, month: str, key: str, tariff: Tariff, until: int) -> None:
         """Find a month's cost; in a thread of its own, because it may take minutes."""
@@ -226,6 +230,9 @@ class Archive:
                 reader.close()
         except (StoreTrouble, ValueError) as error:
             self._costs[key] = f"month: {error}"
+        except Exception as error:
+            log.exception("the cost of %s", month)
+            self._costs[key] = f"month: our mistake: {error!r}"
         finally:
             while len(self._costs) > COSTS_KEPT:
                 self._costs.popitem(last=False)

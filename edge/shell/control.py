@@ -23,6 +23,8 @@ from typing import Any
 import msgspec
 
 from edge.shell.answers import DeskError, NothingRecordedError
+from edge.shell.controlask import Ask
+from edge.shell.controlusers import AnyAskReception
 from edge.shell.desk import Desk
 from edge.shell.exclusions import ExclusionWish
 from edge.shell.statedir import CONTROL_SOCKET
@@ -37,14 +39,6 @@ REQUEST_MAX = 64 * 1024
 ANSWER_MAX = 16 * 1024 * 1024
 IDLE_S = 30.0
 CONNECTIONS_MAX = 16
-
-
-class Ask(msgspec.Struct, frozen=True, tag_field="do", forbid_unknown_fields=True):
-    """One request; the field `do` says which."""
-
-    def of(self, desk: Desk, who: str) -> object:
-        """Return the desk's answer.  Raises DeskError."""
-        raise NotImplementedError
 
 
 class AskStatus(Ask, frozen=True, tag="status"):
@@ -212,6 +206,7 @@ AnyAsk = (
     | AskExclusionAdd
     | AskExclusionEnd
     | AskExclusionWithdraw
+    | AnyAskReception
 )
 
 _decode = msgspec.json.Decoder(AnyAsk).decode
@@ -220,8 +215,25 @@ _decode = msgspec.json.Decoder(AnyAsk).decode
 def answer(desk: Desk, line: bytes, who: str) -> bytes:
     """Return the answer to one request line, as one line.  Raises nothing."""
     try:
-        found = _decode(line).of(desk, who)
-    except (DeskError, msgspec.DecodeError) as error:  # ValidationError is a DecodeError
+        request = _decode(line)
+    except msgspec.DecodeError as error:  # ValidationError is a DecodeError
+        return _line({"error": str(error)})
+    return _done(request, desk, who)
+
+
+async def _answered(desk: Desk, line: bytes, who: str) -> bytes:
+    """Return the answer as `answer` does; what waits for the disk, from a thread."""
+    try:
+        request = _decode(line)
+    except msgspec.DecodeError as error:
+        return _line({"error": str(error)})
+    return await asyncio.to_thread(_done, request, desk, who) if request.slow else _done(request, desk, who)
+
+
+def _done(request: Ask, desk: Desk, who: str) -> bytes:
+    try:
+        found = request.of(desk, who)
+    except DeskError as error:
         return _line({"error": str(error)})
     except Exception:
         log.exception("a request on the control socket failed")
@@ -275,7 +287,7 @@ async def _talk(desk: Desk, reader: asyncio.StreamReader, writer: asyncio.Stream
                 return
             if not line:
                 return
-            writer.write(answer(desk, line, who))
+            writer.write(await _answered(desk, line, who))
             await asyncio.wait_for(writer.drain(), IDLE_S)
 
 

@@ -23,6 +23,9 @@ from edge.shell.member import Member
 TRACE_MAX_S = 10
 FRAMES_MAX = 400
 
+# What a device says of itself; whatever else it tells while it is recognised is a reading.
+IDENTITY = ("manufacturer", "model", "serial", "firmware")
+
 
 class Lines:
     """All lines of a daemon."""
@@ -66,7 +69,7 @@ class Lines:
             state=state,
             why=heard.why if isinstance(heard, Lost) else "",
             since_ms=self._now_ms() - heard.at_ms if heard else None,
-            identity={key: str(value) for key, value in identity.items()},
+            identity={key: str(identity[key]) for key in IDENTITY if key in identity},
             requests=counts.requests,
             timeouts=counts.timeouts,
             errors=counts.errors,

@@ -45,6 +45,7 @@ def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem
         _time_zone,
         _utility,
         sitegrid.check,
+        _page,
     ):
         problems += rule(rows)
     problems += _tariff(rows, folder)
@@ -239,6 +240,14 @@ def _utility(rows: Rows) -> Iterator[Problem]:
             )
 
 
+def _page(rows: Rows) -> Iterator[Problem]:
+    """A certificate has its key, and the other way round."""
+    for row in rows["page"]:
+        for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+            if key in row.values and other not in row.values:
+                yield problem(row, other, f"missing; {key} needs it")
+
+
 def _tariff(rows: Rows, folder: Path) -> Iterator[Problem]:
     """The tariff file exists, reads, and is in the site's currency."""
     for row in rows["site"]:
@@ -270,7 +279,7 @@ def _port_policy(rows: Rows, folder: Path) -> Iterator[Problem]:
 
 def _files(rows: Rows, folder: Path) -> Iterator[Problem]:
     """Notes: what the daemon will need on the gateway, and this machine may not have."""
-    for table in ("utility", "network", "home_assistant"):
+    for table in ("utility", "network", "home_assistant", "page"):
         for row in rows[table]:
             for key in (*FILES, *SECRETS):
                 name = row.values.get(key)

@@ -27,6 +27,7 @@ from edge.model.site import (
     Meter,
     Network,
     Node,
+    Page,
     Policy,
     Relay,
     Site,
@@ -147,6 +148,7 @@ def _build(rows: Rows, folder: Path) -> Site:
         grid_limits=sitegrid.grid_limits(rows, nodes[0].id),
         network=_network(rows, folder, head["id"]),
         home_assistant=_home_assistant(rows, folder, head["id"]),
+        page=_page(rows, folder),
         policy=Policy(**(rows["policy"][0].values if rows["policy"] else {})),
     )
 
@@ -222,6 +224,10 @@ def _utility(rows: Rows, folder: Path, site_id: str) -> Utility | None:
             **{"event_topics": (), "report_topic": "", **own},
         )
     return None
+
+
+def _page(rows: Rows, folder: Path) -> Page:
+    return Page(**(_with_files(rows["page"][0].values, folder) if rows["page"] else {}))
 
 
 def _network(rows: Rows, folder: Path, site_id: str) -> Network | None:

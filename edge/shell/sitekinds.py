@@ -4,6 +4,7 @@ Rule: a kind is exact or raises Wrong with what it expected.  It knows nothing o
 Numbers with a point arrive as Decimal (tomllib's parse_float), so 62.5 A is exact.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -178,6 +179,14 @@ def _broker(value: object) -> dict[str, Any]:
         raise Wrong(expected)
     host, port = found[1].strip("[]"), int(found[2] or port)
     return {"host": host, "port": port, "tls": scheme == "mqtts", "username": user}
+
+
+def _address(value: object) -> str:
+    text = _text(value)
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise Wrong('an IP address of the gateway, such as "192.168.1.20", or "0.0.0.0" for all') from None
 
 
 _URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-\[\]-~]*)?")
@@ -357,6 +366,7 @@ KM = above_0(2000, "a number above 0, up to 2000")
 KWH_PER_KM = above_0(10, "kWh per km above 0, up to 10, such as 0.22")
 CURRENCY = Kind(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
 TCP = Kind(_tcp, {"type": "string", "pattern": rf"^{_HOST_PORT.pattern}$"})
+ADDRESS = Kind(_address, {"type": "string", "pattern": r"^([0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$"})
 BROKER = Kind(_broker, {"type": "string", "pattern": "^mqtts?://"})
 URL = Kind(_url, {"type": "string", "pattern": "^https?://"})
 TOPIC = Kind(_topic, {"type": "string", "pattern": "^[^/+#][^+#]*$"})

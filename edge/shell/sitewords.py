@@ -10,6 +10,7 @@ from edge.shell.sitefleetwords import FLEET_TABLES
 from edge.shell.sitegridwords import CHARGER_KEYS, GRID_TABLES, RANDOM_DELAY
 from edge.shell.sitekey import Key, Table
 from edge.shell.sitekinds import (
+    ADDRESS,
     AMPS,
     AMPS3,
     BROKER,
@@ -262,6 +263,21 @@ TABLES: dict[str, Table] = {
                 *_BROKER_KEYS,
                 Key("prefix", TOPIC, "its discovery prefix; homeassistant if not given"),
                 Key("root", TOPIC, "the topic below which the depot's states stand; depot-edge"),
+            ),
+        ),
+        Table(
+            "page",
+            "Where the page is served to others, over HTTPS (docs/page-security.md).",
+            (
+                Key("address", ADDRESS, "an IP address of the gateway, or 0.0.0.0: all; none"),
+                Key("port", whole(1, 65_535), "8443 if not given"),
+                Key("cert_file", TEXT, "its certificate; a self-made one if not given"),
+                Key("key_file", TEXT, "the key of cert_file, readable by the daemon alone"),
+                Key(
+                    "open_view",
+                    choice("local", "everybody", "nobody"),
+                    "who may look without signing in: local (at the gateway itself) if not given",
+                ),
             ),
         ),
         Table(

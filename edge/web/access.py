@@ -1,7 +1,8 @@
 """The door: who is there, in which language, and may they?  Runs before every route (a Litestar guard).
 
 Which role a route takes stands in roles.py.  Who somebody is, is said by a session's cookie, or by a token
-(`Authorization: Bearer …`); whoever shows neither may look, if they sit at the gateway itself.
+(`Authorization: Bearer …`); whoever shows neither may look as far as [page] open_view of the site file says:
+if they sit at the gateway itself, where it says nothing.
 
 Rule 1: what writes takes somebody who has signed in, but for signing in itself (NOBODY in roles.py).
 Rule 2: a session writes only with its CSRF token, which no other site can read; a token needs none, because
@@ -76,7 +77,8 @@ def visitor_of(connection: Connection, desk: Desk) -> Visitor:
     if session is not None:
         role = desk.reception.accounts.role(session.name)
         return _with(plain, name=session.name, role=role, csrf=session.csrf, session=session.id)
-    return _with(plain, role=Role.VIEWER) if local else plain
+    looks = desk.site.page.open_view
+    return _with(plain, role=Role.VIEWER) if looks == "everybody" or (looks == "local" and local) else plain
 
 
 def _with(visitor: Visitor, **values: Any) -> Visitor:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from litestar import Litestar
 
+from edge.shell.certificate import Certificate
+
 # Open streams have this long to end when the daemon stops.
 GRACE_S = 1
 
@@ -41,8 +43,14 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(app: Litestar, host: str, port: int, bound: Callable[[int], None] = lambda _: None) -> None:
-    """Serve until cancelled.  bound: is told the port once it is open.
+async def serve(
+    app: Litestar,
+    host: str,
+    port: int,
+    bound: Callable[[int], None] = lambda _: None,
+    tls: Certificate | None = None,
+) -> None:
+    """Serve until cancelled.  bound: is told the port once it is open.  tls: over HTTPS, with this.
 
     At the end the desk's subscriptions end first, so that no open page holds it up.  Raises OSError as
     listening().
@@ -54,7 +62,9 @@ async def serve(app: Litestar, host: str, port: int, bound: Callable[[int], None
         access_log=False,
         http="h11",
         ws="none",
-        lifespan="on",
+        lifespan="off",
+        ssl_certfile=tls.cert_file if tls else None,
+        ssl_keyfile=str(tls.key_file) if tls else None,
         server_header=False,
         limit_concurrency=256,
         timeout_keep_alive=30,
