@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board fuzz-events interop mutants \
-  prove venv test-venv lint-board clean
+  prove venv test-venv lint-board deb clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -94,6 +94,15 @@ interop:
 	.venv-interop/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[test]'
 	.venv-interop/bin/python setup.py --quiet build_ext --inplace
 	.venv-interop/bin/pytest tests/interop
+
+# Debian packages for all three architectures into dist/, from what is committed (docs/install.md).
+deb: test-venv
+	@deploy/need 'make deb' debhelper=dh dpkg-dev=dpkg-buildpackage fakeroot=fakeroot \
+	  gcc-x86-64-linux-gnu=x86_64-linux-gnu-gcc gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
+	  gcc-arm-linux-gnueabihf=arm-linux-gnueabihf-gcc libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/include/stdio.h \
+	  libc6-dev-armhf-cross=/usr/arm-linux-gnueabihf/include/stdio.h lintian=lintian
+	deploy/make-deb amd64 arm64 armhf
+	lintian --fail-on error,warning dist/*.deb
 
 lint: test-venv lint-board
 	$(BIN)/ruff check edge drivers native board tests setup.py
