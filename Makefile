@@ -105,8 +105,8 @@ deb: test-venv
 	lintian --fail-on error,warning dist/*.deb
 
 lint: test-venv lint-board
-	$(BIN)/ruff check edge drivers native board tests setup.py
-	$(BIN)/ruff format --check edge drivers native board tests setup.py
+	$(BIN)/ruff check edge drivers native board deploy tests setup.py
+	$(BIN)/ruff format --check edge drivers native board deploy tests setup.py
 	$(BIN)/mypy
 	$(MAKE) --silent -C native lint
 
