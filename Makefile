@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-board fuzz-events interop mutants \
-  prove venv test-venv lint-board deb clean
+.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-api fuzz-board fuzz-events interop \
+  mutants prove venv test-venv lint-board deb clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
 $(VENV)/.ready: pyproject.toml setup.py native/build.py $(wildcard native/*.[ch])
@@ -72,6 +72,7 @@ fuzz mutants prove:
 	$(MAKE) -C native $@
 	test $@ != fuzz || $(MAKE) -C native -f plan.mk fuzz
 	test $@ != fuzz || $(MAKE) fuzz-events
+	test $@ != fuzz || $(MAKE) fuzz-api
 	test $@ != mutants || $(BIN)/python tests/mutate_core.py
 
 # The board: a million mutated frames, what its loops take, heartbeats lost in every way, and a week's memory under
@@ -85,6 +86,10 @@ fuzz-board: test-venv
 # 100 000 mutated OpenADR events: refused by name, or obeyed and explained by openadr3.yaml.
 fuzz-events: test-venv
 	$(BIN)/python -m tests.fuzz_openadr
+
+# The HTTP API, asked by schemathesis whatever its description allows and what it does not: a hundred of each.
+fuzz-api: test-venv
+	API_EXAMPLES=100 $(BIN)/pytest tests/browser/test_openapi.py
 
 # Other people's OpenADR programs, of which one wants Python 3.12.
 INTEROP_PYTHON ?= python3.12

@@ -9,14 +9,15 @@ from edge.shell.desk import Desk
 from edge.shell.store import Store
 from edge.shell.storefile import MEMORY
 from edge.web.app import app
+from edge.web.description import described
 
 
-def described() -> dict[str, Any]:
+def description() -> dict[str, Any]:
     """Return the description, as /schema/openapi.json serves it."""
     nowhere = Desk(Site("", "", "UTC", ()), Store(MEMORY), lambda _: None)
-    return app(nowhere).openapi_schema.to_schema()
+    return described(app(nowhere).openapi_schema.to_schema())
 
 
 if __name__ == "__main__":
-    json.dump(described(), sys.stdout, indent=1)
+    json.dump(description(), sys.stdout, indent=1)
     print()

@@ -8,7 +8,6 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 from edge.shell.desk import Desk
 from edge.web import (
@@ -25,6 +24,7 @@ from edge.web import (
     page_why,
 )
 from edge.web.access import admit
+from edge.web.description import Described
 from edge.web.headers import with_headers
 from edge.web.house import House
 from edge.web.problems import HANDLERS
@@ -54,7 +54,7 @@ def app(desk: Desk) -> Litestar:
             version="1",
             description="Currents in mA, powers in W, energies in Wh; wall times in ms, UTC.",
             path="/schema",
-            render_plugins=[JsonRenderPlugin()],
+            render_plugins=[Described()],
         ),
         compression_config=CompressionConfig(backend="gzip", minimum_size=1024, exclude=["/api/stream"]),
         exception_handlers=HANDLERS,  # type: ignore[arg-type]

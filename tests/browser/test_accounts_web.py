@@ -402,3 +402,73 @@ def test_a_code_signs_in_once(served: Served) -> None:
     served.rig.at_ms += 10 * 60 * 1000 + 1
     assert ask(served, "POST", "/api/sign-in", {"code": late}).status == 401
     assert ask(served, "GET", "/sign-in?code=%3Cscript%3E").body.count(b"<script>") == 0
+
+
+# What a browser is told of every answer.
+
+
+def test_every_answer_forbids_framing_sniffing_scripts_and_keeping(served: Served) -> None:
+    with_users(served)
+    session = sign_in(served, "administrator")
+    paths = [
+        "/",
+        "/sign-in",
+        "/api/me",
+        "/api/users",
+        "/api/nothing",
+        "/nothing",
+        "/static/nothing",
+        "/api/why/x",
+    ]
+    answers = [ask(served, "GET", path, **session) for path in paths]
+    answers += [ask(served, "GET", "/api/status", Host="depot.example"), ask(served, "POST", "/api/users")]
+    answers += [
+        ask(served, "POST", "/api/users", b"{", **session),
+        ask(served, "PUT", "/api/users", **session),
+    ]
+    for got in answers:
+        policy = got.headers["content-security-policy"]
+        assert (
+            "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        )
+        assert got.headers["x-frame-options"] == "DENY"
+        assert got.headers["x-content-type-options"] == "nosniff"
+        assert got.headers["referrer-policy"] == "no-referrer"
+        assert got.headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in got.headers
+
+
+def test_no_path_leads_out(served: Served) -> None:
+    with_users(served)
+    session = sign_in(served, "administrator")
+    for path in (
+        "/static/../access.py", "/static/..%2faccess.py", "/static/%2e%2e/access.py", "/static//etc/passwd",
+        "/static/%00", "/api/reports/..%2f..%2fetc/uptime.csv", "/api/site/file/../../etc/passwd",
+        "/events/..%2f..%2fetc%2fpasswd", "/language/..%2f..%2fen", "/schema/../../etc/passwd",
+    ):  # fmt: skip
+        got = ask(served, "GET", path, **session)
+        assert got.status in (400, 404), path
+        assert b"root:" not in got.body and b"import " not in got.body
+
+
+def test_an_open_stream_ends_with_its_session(served: Served) -> None:
+    with_users(served)
+    session = sign_in(served, "viewer")
+    wire = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    wire.request("GET", "/api/stream", headers={"Cookie": session["Cookie"], "Host": "depot.example"})
+    stream = wire.getresponse()
+    assert stream.status == 200
+
+    def next_data() -> bytes:
+        while line := stream.readline():
+            if line.startswith(b"data: "):
+                return line
+        return b""
+
+    assert next_data()
+    served.tick(1)
+    assert next_data()
+    assert ask(served, "POST", "/api/sign-out", **session).status == 204
+    served.tick(2)
+    assert next_data() == b""  # the server has ended it
+    wire.close()
