@@ -74,9 +74,12 @@ def _told(desk: Desk, door: Door, tls: Certificate | None) -> Callable[[int], No
     def bound(port: int) -> None:
         host = f"[{door.host}]" if ":" in door.host else door.host
         log.info("page: %s://%s:%d", "https" if tls else "http", host, port)
-        if tls:
-            log.info("page: SHA-256 fingerprint of its certificate: %s", tls.fingerprint)
-        if code := desk.reception.first_code:
-            log.info("page: nobody has an account yet; the first one is made here, or with the code %s", code)
+        code = desk.reception.first_code
+        if tls:  # also with --quiet: without them nobody can tell that it is we, or come in
+            log.warning("page: SHA-256 fingerprint of its certificate: %s", tls.fingerprint)
+            if code:
+                log.warning("page: nobody has an account yet; the first one takes the code %s", code)
+        elif code:
+            log.info("page: nobody has an account yet; the first one is made at /sign-in")
 
     return bound
