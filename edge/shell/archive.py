@@ -33,7 +33,7 @@ from edge.report.indicators import Indicator, indicators
 from edge.report.sessions import SessionLine, Totals, rows, totals
 from edge.report.uptime import PortUptime, months_ending
 from edge.shell import bills, costs, uptimes
-from edge.shell.answers import AuditEntry, AuditPage, DeskError, NotYetError
+from edge.shell.answers import AuditEntry, AuditPage, DeskError, NothingRecordedError, NotYetError
 from edge.shell.costs import MonthMoney
 from edge.shell.monthly import facts_of, full_w
 from edge.shell.storefile import MEMORY, StoreTrouble, told
@@ -272,7 +272,7 @@ class Archive:
     async def _read(self, work: Callable[[Reader], T]) -> T:
         """Do some reading in a thread.  Raises DeskError."""
         if self._path == MEMORY:
-            raise DeskError("the records are in memory only, because the disk refuses; the log says why")
+            raise NothingRecordedError("nothing is on disk: the log says why the records are in memory only")
         if self._waiting >= WAITING_MAX:
             raise NotYetError("others are being answered; ask again in a few seconds")
         self._waiting += 1

@@ -27,7 +27,9 @@ from edge.shell.answers import (
     DayStretch,
     DayVehicle,
     DeskError,
+    NothingRecordedError,
 )
+from edge.shell.archive import DayRecords
 
 if TYPE_CHECKING:
     from edge.shell.desk import Desk
@@ -44,7 +46,7 @@ async def day(desk: "Desk", date: str) -> DayStatus:
     from_ms, end_ms = _midnight(wanted, zone), _midnight(wanted + timedelta(days=1), zone)
     today = from_ms <= now_ms < end_ms
     to_ms = max(end_ms, now_ms + DAY_MS) if today else end_ms
-    found = await desk.archive.between(from_ms, min(to_ms, now_ms + 1)) if from_ms <= now_ms else None
+    found = await _recorded(desk, from_ms, min(to_ms, now_ms + 1)) if from_ms <= now_ms else None
     sessions = found.sessions if found else []
     plan, prospect = (desk.ahead.plan, desk.ahead.prospect) if today else (None, None)
     if plan is not None and now_ms - plan.from_wall_ms > FRESH_MS:
@@ -69,6 +71,14 @@ async def day(desk: "Desk", date: str) -> DayStatus:
         ],
         forecast=_forecast(desk.site, plan, prospect) if plan and prospect else None,
     )  # fmt: skip
+
+
+async def _recorded(desk: "Desk", from_ms: int, to_ms: int) -> DayRecords | None:
+    """Return what the store has of a time; None while nothing is on disk: the plan is shown all the same."""
+    try:
+        return await desk.archive.between(from_ms, to_ms)
+    except NothingRecordedError:
+        return None
 
 
 def _date(text: str) -> Date:

@@ -175,6 +175,9 @@ def test_a_day_has_what_was_and_what_is_planned(served: Served, tmp_path: Path) 
     for wrong in ("yesterday", "2026-02-30", "0001-01-01", "9999-12-31"):
         assert ask(served, f"/api/day?date={wrong}")[0] == 400
     store.close()
+    rig.desk.archive = Archive(":memory:", served.site, None)
+    assert got(served, "/api/day")["load"] == []  # the disk refuses: what is planned is shown all the same
+    assert ask(served, "/api/audit")[0] == 404
 
 
 def test_the_lines_say_who_was_found_and_who_was_lost(served: Served) -> None:
