@@ -15,17 +15,19 @@ from edge.model.flow import (
     Identified,
     Lost,
     Noted,
-    OperatorLimit,
     Reading,
     SetCurrent,
     SetRelays,
     Tick,
+    UtilitySaid,
     Written,
 )
-from edge.model.site import Site
+from edge.model.openadr import Interval, IntervalPeriod, OpenAdrEvent, Payload, PayloadDescriptor
+from edge.model.site import Response, Site
 
 # A site without what would keep vehicles from charging at full ask: windows, prices, events of the utility.
-FULL_ASK = {"windows": (), "tariff": "", "utility": None, "network": None, "without_window": "now"}
+FULL_ASK = {"windows": (), "tariff": "", "utility": None, "network": None, "without_window": "now",
+            "response": Response(ramp_down_ms=0, ramp_up_ms=0)}  # fmt: skip
 
 
 class Bench:
@@ -56,9 +58,8 @@ class Bench:
                 self._core.handle(event)
         elif not hold.core:
             self._core = None
-        if self._core is not None and hold.cap_ma != self._hold.cap_ma:
-            root = self.site.nodes[0].id
-            self._core.handle(OperatorLimit(now_ms, wall_ms, root, hold.cap_ma, None, "commissioning"))
+        if self._core is not None and hold.event_w is not None:
+            self._core.handle(_event(hold.event_w, hold.for_ms, now_ms, wall_ms))
         self._hold, self._from_ms = hold, now_ms
         self.holder.wish_ma, self.holder.silent = dict(hold.wish_ma), frozenset(hold.silent)
         self.holder.violations = []
@@ -104,3 +105,18 @@ class Bench:
         violations = [*self._violations, *self.holder.violations]
         samples = sorted(self._samples, key=lambda s: s.at_ms)
         return Trace(self._from_ms, now_ms, samples, list(self._told), list(self._lost), violations)
+
+
+def _event(limit_w: int, for_ms: int, now_ms: int, wall_ms: int) -> UtilitySaid:
+    """Return an event of a utility that is only rehearsed: import no more, from now on, for so long."""
+    event = OpenAdrEvent(
+        id=f"rehearsal-{now_ms}",
+        program_id="rehearsal",
+        period=IntervalPeriod(wall_ms, for_ms),
+        intervals=(Interval(0, (Payload("IMPORT_CAPACITY_LIMIT", (limit_w / 1000,)),)),),
+        payload_descriptors=(PayloadDescriptor("IMPORT_CAPACITY_LIMIT", "KW"),),
+        created_wall_ms=wall_ms,
+        modified_wall_ms=wall_ms,
+        received_wall_ms=wall_ms,
+    )
+    return UtilitySaid(now_ms, wall_ms, "CREATE", event)

@@ -62,14 +62,14 @@ def _address(one: Address, beside: Sequence[Address]) -> list[Finding]:
         both = " and now as ".join(_name(i) for i in one.identities)
         says = f"{at} answers now as {both}: two devices have this unit; give one another"
         return [Finding("find", one.device, "fault", "doubled unit", says)]
-    if one.why and not one.errors:
+    if one.why and not _answers_at_times(one):
         return [Finding("find", one.device, "fault", "not found", f"{at}: {one.why}")]
     if bad_pm > LINE_BAD_PM and (others_pm <= LINE_LOOK_PM or not beside):
         cause = "two devices have this unit" + ("" if beside else ", or the line is bad")
         says = f"{at}: {one.errors} of {one.reads} answers garbled, {one.silences} missing: {cause}"
         return [Finding("find", one.device, "fault", "doubled unit", says)]
     if bad_pm > LINE_BAD_PM:
-        says = f"{at}: {one.errors} of {one.reads} answers garbled, {one.silences} missing, others there too"
+        says = f"{at}: {one.errors} of {one.reads} answers garbled, {one.silences} missing, others too"
         says += ": termination, polarity, shield, baud rate and format of the line"
         return [Finding("find", one.device, "fault", "bad line", says)]
     if bad_pm > LINE_LOOK_PM:
@@ -78,6 +78,11 @@ def _address(one: Address, beside: Sequence[Address]) -> list[Finding]:
     if one.why:
         return [Finding("find", one.device, "fault", "not found", f"{at}: {one.why}")]
     return []
+
+
+def _answers_at_times(one: Address) -> bool:
+    """Say whether something is heard now and then; somebody else would be heard always, nobody never."""
+    return one.errors > 0 or 0 < one.silences < one.reads
 
 
 def _bad_pm(one: Address) -> int:

@@ -40,6 +40,9 @@ AGREE_PM, AGREE_MA = 80, 250
 # A phase follows from this on.
 FOLLOWS_PM = 250
 
+# A meter whose ratio is far too small follows faintly: edges agree this many times closer, on more than this.
+FAINT, FAINT_PM = 25, 12
+
 # Believed where so much of the weight agrees, and on no other value half as much: other load scatters.
 EDGES_MIN, BELIEVED_PM = 6, 350
 
@@ -131,6 +134,7 @@ def _of_meter(
                 share_pm=current.share_pm,
                 edges=current.edges,
                 second_pm=current.second_pm,
+                faint_pm=faint_pm(currents),
             )
         )
     return found
@@ -197,15 +201,25 @@ def _series(trace: Trace, meter: Meter, phase: int, keys: Sequence[str]) -> list
     ]
 
 
-def estimate(pairs: Sequence[tuple[int, int]]) -> Estimate:
-    """Return the ratio of y to x on which most of the weight agrees.  pairs: (x, y), x never 0."""
+def faint_pm(pairs: Sequence[tuple[int, int]]) -> int:
+    """Return by how much a series follows that hardly does, 0 where it does not at all."""
+    found = estimate(pairs, FAINT)
+    believed = found.edges >= EDGES_MIN and found.share_pm >= max(BELIEVED_PM, 2 * found.second_pm)
+    return found.pm if believed and FAINT_PM <= abs(found.pm) < FOLLOWS_PM else 0
+
+
+def estimate(pairs: Sequence[tuple[int, int]], closer: int = 1) -> Estimate:
+    """Return the ratio of y to x on which most of the weight agrees.
+
+    pairs: (x, y), x never 0.  closer: how many times closer they must agree than usual.
+    """
     slopes = [(y * 1000 // x, abs(x)) for x, y in pairs]
     total = sum(x for _, x in slopes)
     if not slopes:
         return Estimate(0, 0, 0, 0)
-    best = _agreeing(slopes)
+    best = _agreeing(slopes, closer)
     others = [slope for slope in slopes if slope not in best]
-    second = sum(x for _, x in _agreeing(others)) if others else 0
+    second = sum(x for _, x in _agreeing(others, closer)) if others else 0
     weight, passed, middle_pm = sum(x for _, x in best), 0, 0
     for value, x in sorted(best):
         middle_pm = value
@@ -215,9 +229,11 @@ def estimate(pairs: Sequence[tuple[int, int]]) -> Estimate:
     return Estimate(middle_pm, weight * 1000 // total, len(slopes), second * 1000 // total)
 
 
-def _agreeing(slopes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _agreeing(slopes: Sequence[tuple[int, int]], closer: int) -> list[tuple[int, int]]:
     """Return the slopes of the most weight that agree with one of them.  slopes: (thousandths, weight)."""
-    groups = ([s for s in slopes if abs(s[0] - center) <= _agree_pm(center, s[1])] for center, _ in slopes)
+    groups = (
+        [s for s in slopes if abs(s[0] - center) <= _agree_pm(center, s[1]) // closer] for center, _ in slopes
+    )
     return max(groups, key=lambda group: sum(x for _, x in group))
 
 

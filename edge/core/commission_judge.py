@@ -13,7 +13,7 @@ from edge.core import fallback as proof
 from edge.core.commission_trace import NOTHING_MA, Answer, answer, drawn, last_ma, over_ma
 from edge.model.commission import Figure, Finding, Result, Supervises, Trace
 from edge.model.site import Charger, Meter, Site
-from edge.model.units import PHASE_NAMES, SECOND_MS, amps_text
+from edge.model.units import PHASE_NAMES, SECOND_MS, amps_text, kw_text
 
 Judged = tuple[list[Finding], list[Figure]]
 
@@ -22,6 +22,9 @@ WRITTEN_MS, LIMIT_MS = 3_200, 13_200
 
 # What a meter of class 0.5 may show above a limit that is kept.
 CLASS_PM, NOISE_MA = 5, 300
+
+# An event is rehearsed where at least so much charges.
+LEAST_W = 4_000
 
 # Readings are a second apart: what lasted up to a bound may be seen so much later.
 SEEN_MS = 1_500
@@ -237,66 +240,62 @@ def _longest_ms(series: Sequence[tuple[int, bool]]) -> int:
     return longest
 
 
-def cap_for(site: Site, full: Trace) -> int | None:
-    """Return a limit for the rehearsal: what flows less half of what charges, at the site's fullest phase."""
-    charging = [0, 0, 0]
-    for charger in site.chargers:
-        last = drawn(full, charger.id)
-        for k, p in enumerate(charger.phases):
-            charging[p] += last[-1].own_ma[k] if last else 0
+def site_w(site: Site, trace: Trace) -> list[tuple[int, int]]:
+    """Return the site's power over time, as its meter told it; [] where it told none."""
     meter = next((m for m in site.meters if m.id == site.nodes[0].meter), None)
-    flowing = site_ma(full, meter)[-10:] if meter else []
-    if not flowing:
-        return None
-    p = max(range(3), key=lambda n: charging[n])
-    if charging[p] < 10_000:
-        return None
-    return max(0, min(ma.get(p, 0) for _, ma in flowing) - charging[p] // 2) // 1000 * 1000
+    return [
+        (s.at_ms, power * meter.ratio)
+        for s in trace.samples
+        if meter is not None and s.device == meter.id and isinstance(power := s.values.get("power_w"), int)
+    ]
 
 
-def rehearsal(site: Site, cap_ma: int, full: Trace, capped: Trace, trusted: frozenset[str]) -> Judged:
-    """Return how soon a limit was obeyed: the last reduction on the wire, and the load."""
+def charging_w(site: Site, trace: Trace) -> int:
+    """Return what vehicles took at the end, at the nominal voltage."""
+    last = [seen[-1].own_ma for c in site.chargers if (seen := drawn(trace, c.id))]
+    return sum(sum(own) for own in last) * site.voltage_v // 1000
+
+
+def event_for(site: Site, full: Trace) -> int | None:
+    """Return a limit for the rehearsal: what flows less half of what charges; None where too little does."""
+    flowing = site_w(site, full)[-10:]
+    taken_w = charging_w(site, full)
+    if not flowing or taken_w < LEAST_W:
+        return None
+    return max(0, min(power for _, power in flowing) - taken_w // 2) // 100 * 100
+
+
+def rehearsal(site: Site, limit_w: int, full: Trace, event: Trace, trusted: frozenset[str]) -> Judged:
+    """Return how soon an event was obeyed: the first reduction on the wire, and the load."""
     root = site.nodes[0]
     before = {t.charger: t.current_ma for t in full.told}
-    writes = []
-    for told in capped.told:
-        if told.current_ma < before.get(told.charger, 0) and told.at_ms - capped.from_ms <= LIMIT_MS:
-            writes.append(told.at_ms - capped.from_ms)
-        before[told.charger] = told.current_ma
-    first_ms = min(writes, default=None) if writes else None
+    reductions = [t.at_ms - event.from_ms for t in event.told if t.current_ma < before.get(t.charger, 0)]
     figures: list[Figure] = []
     findings: list[Finding] = []
-    if first_ms is not None:
+    if reductions:
+        first_ms = min(reductions)
         good = first_ms <= WRITTEN_MS
         figures.append(
             Figure(
-                "holds", root.id, "limit to first reduction written", first_ms, "ms", "at most 3200 ms", good
+                "holds", root.id, "event to first reduction written", first_ms, "ms", "at most 3.2 s", good
             )
         )
         if not good:
-            says = f"the first reduction was written {first_ms} ms after a limit, expected 3.2 s at most (I5)"
-            findings.append(_fault("holds", root.id, "limit obeyed late", says))
-    meter = next((m for m in site.meters if m.id == root.meter), None)
-    if meter is None or meter.id not in trusted:
+            says = f"the first reduction was written {first_ms} ms after an event began, expected 3.2 s (I5)"
+            findings.append(_fault("holds", root.id, "event obeyed late", says))
+    series = site_w(site, event)
+    if root.meter not in trusted or not series:
         return findings, figures
-    late = [
-        (at, ma) for at, ma in site_ma(capped, meter)
-        if at - capped.from_ms > LIMIT_MS + SEEN_MS and max(ma.values()) > seen_over_ma(cap_ma)
-    ]  # fmt: skip
-    charging = [max((d.most_ma for d in drawn(capped, c.id)[-5:]), default=0) for c in site.chargers]
-    reached = [at for at, ma in site_ma(capped, meter) if max(ma.values()) <= seen_over_ma(cap_ma)]
-    after_ms = reached[0] - capped.from_ms if reached else None
-    if after_ms is not None:
-        figures.append(
-            Figure("holds", root.id, f"limit of {amps_text(cap_ma)} to load below it", after_ms, "ms",
-                   "at most 13200 ms", after_ms <= LIMIT_MS + SEEN_MS)
-        )  # fmt: skip
-    stays = _longest_ms([(at, (at, ma) in late) for at, ma in site_ma(capped, meter)])
-    if (after_ms is None or after_ms > LIMIT_MS + SEEN_MS or stays > LIMIT_MS + SEEN_MS) and max(
-        charging
-    ) > NOTHING_MA:
+    most_w = limit_w + limit_w * CLASS_PM // 1000 + 3 * NOISE_MA * site.voltage_v // 1000
+    below = [at - event.from_ms for at, power in series if power <= most_w]
+    after_ms = below[0] if below else event.to_ms - event.from_ms
+    longest = _longest_ms([(at, power > most_w) for at, power in series if at - event.from_ms > after_ms])
+    good = max(after_ms, longest) <= LIMIT_MS + SEEN_MS
+    what = f"event of {kw_text(limit_w)} to load below it"
+    figures.append(Figure("holds", root.id, what, after_ms, "ms", "at most 13.2 s", good))
+    if not good and charging_w(site, event) * 10 > LEAST_W:
         says = (
-            f"limited to {amps_text(cap_ma)}, more flowed for longer than 13.2 s while vehicles charged (I5)"
+            f"limited to {kw_text(limit_w)}, more flowed for longer than 13.2 s while vehicles charged (I5)"
         )
         findings.append(_fault("holds", root.id, "rehearsal failed", says))
     return findings, figures

@@ -8,14 +8,15 @@ A test is a generator.  It yields a Hold, gets the Trace of it, and so on; it re
     fallback   10 A, then nobody speaks to it: what it falls to, and when
     killed     the whole depot charges, then nobody speaks to anybody: what flows then
     deaf       the whole depot charges, then a meter falls silent: everything below goes to its fallback (I3)
-    holds      the whole depot charges at full ask, then the operator limits it: I5
+    holds      the whole depot charges at full ask, then an event of the utility is rehearsed: I5
 """
 
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 
 from edge.core import commission_follow as following
 from edge.core.commission_judge import (
     answers,
+    event_for,
     fallback_result,
     fell,
     kept_within,
@@ -26,7 +27,7 @@ from edge.core.commission_judge import (
 from edge.core.commission_trace import curve, drawn, in_use, last_ma, state, told_curve
 from edge.model.commission import Curve, Figure, Finding, Follow, Hold, Result, Supervises, Trace
 from edge.model.site import Charger, Meter, Site
-from edge.model.units import IEC_61851_MIN_MA, SECOND_MS, amps_text
+from edge.model.units import IEC_61851_MIN_MA, SECOND_MS, amps_text, kw_text
 
 Test = Generator[Hold, Trace, Result]
 
@@ -237,24 +238,24 @@ def deaf(site: Site, meter: Meter) -> Test:
     return Result("fallback", meter.id, findings=findings, figures=[figure])
 
 
-def holds(site: Site, trusted: frozenset[str], chooses_ma: Callable[[Trace], int | None]) -> Test:
-    """Let the whole depot charge at full ask, then rehearse a limit.
-
-    chooses_ma: the limit of the rehearsal at the site's node, from what flowed; None where nothing charges.
-    """
+def holds(site: Site, trusted: frozenset[str]) -> Test:
+    """Let the whole depot charge at full ask, then rehearse an event of the utility."""
     full = yield Hold(2 * WHOLE_MS, "the whole depot charges at full ask", core=True)
     findings, figures = kept_within(site, full, trusted)
-    cap_ma = chooses_ma(full)
-    lines = {m.id: curve([full], m.id) for m in site.meters}
-    if cap_ma is None:
-        says = "too little charges to rehearse a limit: plug more vehicles in"
-        findings.append(Finding("holds", "", "open", "nothing to limit", says))
+    limit_w = event_for(site, full)
+    traces = [full]
+    if limit_w is None:
+        says = (
+            "too little charges, or no meter at the site's node, to rehearse an event: plug more vehicles in"
+        )
+        findings.append(Finding("holds", "", "open", "no event rehearsed", says))
     else:
-        what = f"the operator limits {site.nodes[0].id} to {amps_text(cap_ma)}"
-        capped = yield Hold(REHEARSED_MS, what, core=True, cap_ma=cap_ma)
-        free = yield Hold(20 * SECOND_MS, "the limit is taken back", core=True)
-        more = rehearsal(site, cap_ma, full, capped, trusted)
+        what = f"a rehearsed event of the utility: import no more than {kw_text(limit_w)}"
+        event = yield Hold(REHEARSED_MS, what, core=True, event_w=limit_w)
+        after = yield Hold(20 * SECOND_MS, "the event is over", core=True)
+        more = rehearsal(site, limit_w, full, event, trusted)
         findings, figures = findings + more[0], figures + more[1]
-        lines = {m.id: curve([full, capped, free], m.id) for m in site.meters}
-    title = "The whole depot at full ask, then limited"
+        traces += [event, after]
+    lines = {m.id: curve(traces, m.id) for m in site.meters}
+    title = "The whole depot at full ask, then an event"
     return Result("holds", "", findings=findings, figures=figures, curves=[Curve("holds", "", title, lines)])

@@ -104,7 +104,7 @@ def answer(trace: Trace, charger: str, told_before_ma: int | None = None) -> Ans
         return Answer(last_told, at_ms, before_ma, final_ma, None)
     margin_ma = max(ARRIVED_MA, final_ma * ARRIVED_PM // 1000)
     after = [d for d in seen if d.at_ms > at_ms]
-    if final_ma < before_ma:
+    if final_ma < before_ma or last_told + over_ma(last_told) < before_ma:
         there = [d.most_ma <= last_told + over_ma(last_told) for d in after]
     else:
         there = [d.most_ma >= final_ma - margin_ma for d in after]

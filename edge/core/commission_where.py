@@ -110,6 +110,8 @@ class _Evidence:
         if meter.id in self.alive or not below:
             return []
         if len(sure) == len(below) and (len(below) > 1 or not self._elsewhere(below[0])):
+            if faint := [f.faint_pm for c in below for f in self.by[c, meter.id] if f.faint_pm]:
+                return [_ratio_of(meter, self.node_of.get(meter.id, "?"), abs(_middle(faint)))]
             says = f"no charger below it moves it ({', '.join(below)}): {OFF_BY_FAR}"
             return [_fault(meter.id, "meter does not follow", says)]
         if len(sure) == len(below):
@@ -172,14 +174,7 @@ class _Evidence:
             sound = [pm for (c, m), pm in shown.items() if m == meter and c not in odd]
             pm = _middle(sound)
             if sound and abs(pm - 1000) > RATIO_PM:
-                ratio = self.meters[meter].ratio
-                says = (
-                    f"shows {_percent(pm)} of what chargers below {node} take; ratio = {ratio} in the site "
-                    f"file would have to be {ratio * 1000 / pm:.3g}: check CT ratio and primary current there"
-                )
-                if len(sound) == 1:
-                    says += " (one charger only has shown it: its own meter may be wrong instead)"
-                found.append(_fault(meter, "wrong ratio", says))
+                found.append(_ratio_of(self.meters[meter], node, pm, alone=len(sound) == 1))
         return found
 
     # Under which node --------------------------------------------------------------------------------
@@ -293,6 +288,17 @@ class _Evidence:
             says = "its vehicle takes three phases alike: one of one phase, or an adapter, shows their order"
             found.append(_open(charger.id, "rotation not shown", says))
         return found
+
+
+def _ratio_of(meter: Meter, node: str, pm: int, alone: bool = False) -> Finding:
+    """Return that a meter shows another share of what chargers take than all of it."""
+    says = (
+        f"shows {pm / 10:.3g} % of what chargers below {node} take; ratio = {meter.ratio} in the site file "
+        f"would have to be {meter.ratio * 1000 / pm:.3g}: check CT ratio and primary current there"
+    )
+    if alone:
+        says += " (one charger only has shown it: its own meter may be wrong instead)"
+    return _fault(meter.id, "wrong ratio", says)
 
 
 def _or(value: int | None, otherwise: int) -> int:

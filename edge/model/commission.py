@@ -40,7 +40,7 @@ class Hold(msgspec.Struct, frozen=True):
     silent: devices that are not spoken to at all.
     reserve_ma: what these chargers may draw at worst meanwhile; where that does not fit, nothing is done.
     core: the depot's own core decides, as in daily life; wish_ma does not count.
-    cap_ma: with core, a limit of the operator at the site's node.
+    event_w: with core, an event of the utility begins with the hold, and limits the site's import so long.
     why: for people, while it lasts.
     """
 
@@ -50,7 +50,7 @@ class Hold(msgspec.Struct, frozen=True):
     silent: tuple[str, ...] = ()
     reserve_ma: dict[str, int] = {}
     core: bool = False
-    cap_ma: int | None = None
+    event_w: int | None = None
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -159,7 +159,7 @@ class Follow(msgspec.Struct, frozen=True):
     phase: site phase index, as drawn at the meter.  pm: mA of the meter for 1000 mA of the charger.
     power_pm: the same of W, against the charger's W; None where the meter does not tell them by phase.
     share_pm: how many of the edges agree on it; second_pm: on the value that has most after it.
-    edges: how many there were.
+    edges: how many there were.  faint_pm: where it hardly follows, but always by the same; else 0.
     """
 
     charger: str
@@ -170,6 +170,7 @@ class Follow(msgspec.Struct, frozen=True):
     share_pm: int
     edges: int
     second_pm: int = 0
+    faint_pm: int = 0
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -183,7 +183,7 @@ class Commission:
     async def _holds(self) -> None:
         trusted, _ = self._trust()
         if self._done("holds", "") or not await self._agree(
-            "The whole depot charges at full ask by its own rules; then a limit is rehearsed."
+            "The whole depot charges at full ask by its own rules; then an event of the utility is rehearsed."
         ):
             return
         wild = [c.id for c in self.site.chargers if self._faulty(c.id)]
@@ -191,10 +191,7 @@ class Commission:
             says = f"not tested: {', '.join(wild)} would not be held; mend that first"
             self._write(Result("holds", "", findings=[Finding("holds", "", "open", "not tested", says)]))
             return
-        test = commission_tests.holds(
-            self.site, trusted, lambda full: commission_judge.cap_for(self.site, full)
-        )
-        await self._test("", test)
+        await self._test("", commission_tests.holds(self.site, trusted))
 
     # One test ----------------------------------------------------------------------------------------
 

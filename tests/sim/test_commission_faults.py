@@ -67,7 +67,7 @@ def test_a_sound_depot_has_no_fault_and_every_step_is_measured():
         "down: write to current",
         "pause: write to current",
         "draws after silence",
-        "limit to first reduction written",
+        "event to first reduction written",
         "silent until chargers were told their fallback",
     }
     assert expected <= names
