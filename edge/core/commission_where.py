@@ -105,8 +105,8 @@ class _Evidence:
 
     def _dead(self, meter: Meter) -> list[Finding]:
         """A meter that should follow somebody and follows nobody."""
-        below = [c for c in self.chargers if meter.id in self.above[c]]
-        sure = [c for c in below if all(does_not(f) for f in self.by.get((c, meter.id), [])) and self.alive]
+        below = [c for c in self.chargers if meter.id in self.above[c] and (c, meter.id) in self.by]
+        sure = [c for c in below if all(does_not(f) for f in self.by[c, meter.id]) and self.alive]
         if meter.id in self.alive or not below:
             return []
         if len(sure) == len(below) and (len(below) > 1 or not self._elsewhere(below[0])):

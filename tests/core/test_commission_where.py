@@ -4,6 +4,7 @@ main (M) ── panel-a (A) ── a1 on L1, a2 on L2          L1, L2, L3 of the
         └── panel-b (B) ── b1 on L3
 """
 
+import msgspec
 import pytest
 
 from edge.core import commission_where
@@ -94,6 +95,23 @@ def test_the_right_one_is_blamed_alone(changes, expected):
 def test_a_charger_that_moves_only_the_main_is_not_below_its_panel():
     table = {**as_drawn(), ("a1", "A"): {}}  # a2 still moves A
     assert ("fault", "a1", "wrong parent") in judged(table)
+
+
+def test_a_meter_that_was_not_listened_to_is_not_judged():
+    heard = [f for f in shown(table=as_drawn()) if f.meter != "A"]
+    assert commission_where.judge(drawing(), heard, ONE_PHASE) == []
+
+
+def test_a_meter_that_follows_faintly_has_a_wrong_ratio():
+    table = {**as_drawn(), ("a1", "A"): {}, ("a2", "A"): {}}
+    faint = {("a1", 0): 25, ("a2", 1): 25}
+    given = [
+        msgspec.structs.replace(f, faint_pm=faint.get((f.charger, f.phase), 0)) if f.meter == "A" else f
+        for f in shown(table=table)
+    ]
+    (finding,) = commission_where.judge(drawing(), given, ONE_PHASE)
+    assert (finding.device, finding.code) == ("A", "wrong ratio")
+    assert "would have to be 40" in finding.says
 
 
 def test_three_phases_alike_leave_the_rotation_open():
