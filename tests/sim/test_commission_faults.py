@@ -13,6 +13,9 @@ from edge.shell.commission import Commission, Question
 from edge.sim.commissioned import VirtualBench, depot, faulty
 from edge.sim.faults import FOUND_AS, BadFault, Fault, put
 
+# A whole depot takes five seconds of a quiet core.
+pytestmark = pytest.mark.timeout(400)
+
 BEFORE: tuple[StepName, ...] = ("find", "meters", "where")
 
 
