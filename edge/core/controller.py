@@ -25,6 +25,7 @@ from edge.core.gridlimits import GridLimits
 from edge.core.limits import Cap
 from edge.core.load import Load, SiteNow
 from edge.core.loadbook import LoadBook
+from edge.core.peaktarget import PeakTarget
 from edge.core.planner import Planner, known
 from edge.core.promises import Judged, Promises, judge
 from edge.core.state import State
@@ -40,6 +41,7 @@ from edge.model.flow import (
     Keep,
     Link,
     Lost,
+    MonthsLearned,
     Noted,
     OperatorLimit,
     OptOut,
@@ -76,6 +78,7 @@ class Controller:
         self._boards = Boards(site)
         self._base_load = BaseLoad(site)
         self._planner = Planner(site)
+        self._peak_target = PeakTarget(site.timezone)
         self._promises = Promises()
         self._taken = {c.id: takes.Taken() for c in site.chargers}
         self._grid = GridLimits(site)
@@ -118,12 +121,20 @@ class Controller:
             case Link():
                 self._calendar.heard(event)
                 return [Audit("mqtt", f"{event.link} link", "up" if event.up else f"down: {event.why}")]
-            case Restored():
-                self._load.restored(event)
-                self._base_load.restored(event)
-                self._grid.restored(event)
-                return [*self._calendar.restored(event), *self._diary.restored(event)]
+            case Restored() | MonthsLearned():
+                return self._remembered(event)
         return []
+
+    def _remembered(self, event: Restored | MonthsLearned) -> list[AnyCommand]:
+        """Take over what the store knew, or what was worked out from it."""
+        if isinstance(event, MonthsLearned):
+            self._peak_target.months(event)
+            return []
+        self._peak_target.restored(event)
+        self._load.restored(event)
+        self._base_load.restored(event)
+        self._grid.restored(event)
+        return [*self._calendar.restored(event), *self._diary.restored(event)]
 
     def _decide(self, tick: Tick) -> list[AnyCommand]:
         now_ms = tick.at_ms
@@ -168,7 +179,8 @@ class Controller:
             promised,
         )  # fmt: skip
         record = self._foreseen(record, tick, others)
-        commands += self._diary.step(tick, self._state, record, self._boards)
+        rows = self._diary.step(tick, self._state, record, self._boards)
+        commands += self._peak_target.fold(rows)
         commands += self._quarter(tick, root)
         commands += self._loadbook.step(tick, record, self._calendar.cuts(tick.wall_ms))
         commands.append(Noted(record))
@@ -287,7 +299,7 @@ class Controller:
         operator = self._operator.values()
         facts = known(self.site, self._state, bays, wants, self._taken, self._calendar, operator, tick)
         behind = frozenset(want.charger for want in wants.values() if want.behind)
-        return self._planner.wish(tick, facts, others, self._base_load, behind)
+        return self._planner.wish(tick, facts, others, self._base_load, behind, self._peak_target)
 
     def _starts_after(self, charger: Charger, stay: Stay | None, tick: Tick) -> int:
         """Return the time before which a vehicle does not take up a new rate; 0 where that is not asked for.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from edge.core import plan as planner
 from edge.core import shortfall
-from edge.core.prospect import Drawn, draw
+from edge.core.prospect import Drawn, draw, with_room
 from edge.model.dayplan import DayPlan, Prospect, Row, Stayer, Stretch
 from edge.model.planning import Plan, PlanCharger, Problem
 from edge.model.records import PlannedStep
@@ -53,17 +53,17 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
     rows: list[Row] = []
     expected = 0
     unmet_wh = 0
-    unmet_cost = 0.0
     taken: shortfall.Flows | None = None
-    for index, (stayer, charger) in enumerate(zip(drawn.stayers, drawn.problem.chargers, strict=True)):
-        unmet_cost += plan.unmet_wh[charger.id] / 1000 * charger.unmet_per_kwh
+    in_steps = _in_steps(drawn, plan)
+    # Groups that are only expected come after the vehicles: in the plan, and no part of what it tells.
+    for index, (stayer, charger) in enumerate(zip(drawn.stayers, drawn.problem.chargers, strict=False)):
         short_wh = max(0, stayer.need_wh - round(plan.energy_wh[charger.id]))
         short_wh = 0 if short_wh * 1000 <= stayer.need_wh else short_wh  # a thousandth is the solver's hair
         if not stayer.present:
             expected += 1
             continue
         unmet_wh += short_wh
-        stretches = _stretches(stayer, charger, drawn.problem, plan.amps[charger.id])
+        stretches = _stretches(charger, drawn.problem, plan.amps[charger.id], in_steps[index])
         held, later_ms = "", None
         if short_wh:
             taken = taken or shortfall.flows(drawn.problem, plan)
@@ -80,18 +80,45 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
                 later_ms,
             )
         )
+    cost, peak_kw = _told(drawn, plan)
     return DayPlan(
         from_wall_ms=from_wall_ms,
         slot_ms=drawn.problem.slot_s * SECOND_MS,
         slots=drawn.problem.slots,
         rows=tuple(rows),
         expected=expected,
-        cost_micro=round((plan.objective - unmet_cost) * 1e6),
+        cost_micro=round(cost * 1e6),
         gap_ppm=round(min(plan.gap, 1000.0) * 1e6),
-        peak_w=round(plan.peak_kw * 1000),
+        peak_w=round(peak_kw * 1000),
         unmet_wh=unmet_wh,
         solve_ms=solve_ms,
     )
+
+
+def _told(drawn: Drawn, plan: Plan) -> tuple[float, float]:
+    """Return what is told as a plan's cost, and its peak in kW: without groups that are only expected."""
+    problem, charge = drawn.problem, drawn.charge
+    nothing_expected = len(problem.chargers) == len(drawn.stayers) and (problem.demand, problem.base_w) == (
+        charge,
+        drawn.other_w,
+    )
+    if nothing_expected or charge is None:
+        unmet = sum(plan.unmet_wh[c.id] / 1000 * c.unmet_per_kwh for c in problem.chargers)
+        return plan.objective - unmet, plan.peak_kw
+    charging_w = [0.0] * problem.slots
+    for charger in problem.chargers[: len(drawn.stayers)]:
+        for slot, amps in enumerate(plan.amps[charger.id]):
+            charging_w[slot] += amps * charger.w_per_a
+    slot_h = problem.slot_s / 3600
+    energy = sum(w / 1000 * slot_h * usd for w, usd in zip(charging_w, problem.price_per_kwh, strict=True))
+    if problem.own is not None:  # what the site has of its own comes first, and costs less
+        usd = zip(problem.price_per_kwh, problem.own.price_per_kwh, strict=True)
+        saved = (dear - cheap for dear, cheap in usd)
+        own_w = map(min, charging_w, problem.own.w)
+        energy -= sum(w / 1000 * slot_h * less for w, less in zip(own_w, saved, strict=True))
+    other_w = drawn.other_w or [0.0] * problem.slots
+    peak_kw = max(map(sum, zip(charging_w, other_w, strict=True))) / 1000
+    return energy + max(0.0, peak_kw - charge.already_kw) * charge.per_kw, peak_kw
 
 
 def _place(held: shortfall.Held) -> str:
@@ -103,19 +130,69 @@ def _place(held: shortfall.Held) -> str:
 def made(site: Site, prospect: Prospect, steps: int = 100) -> DayPlan:
     """Return the plan for an prospect, after so many steps of the solver at most: the same everywhere."""
     drawn = draw(site, prospect)
-    chunks = iter(range(steps))
-    solution = planner.solve(drawn.problem, lambda: next(chunks, None) is None)
+    solution = _after(drawn, steps)
+    roomy = with_room(drawn, prospect, solution)
+    if roomy is not None:
+        drawn, solution = roomy, _after(roomy, steps)
     return day_plan(drawn, prospect.wall_ms, solution)
 
 
+def _after(drawn: Drawn, steps: int) -> Plan:
+    chunks = iter(range(steps))
+    return planner.solve(drawn.problem, lambda: next(chunks, None) is None)
+
+
+def _in_steps(drawn: Drawn, plan: Plan) -> list[list[int]]:
+    """Return what every vehicle is to get in the steps of setpoints, mA, by slot of the horizon.
+
+    Up: an ask that is a hair too low would fall behind the plan.  But where demand is charged for, all
+    together stay within the plan's peak: a hair too much would be the peak that the next plan begins with,
+    and so on.  There, steps are up as far as there is room, first for whom most is owed.
+    """
+    problem = drawn.problem
+    theirs = problem.chargers[: len(drawn.stayers)]
+    found = [[0] * problem.slots for _ in theirs]
+    if problem.demand is None:
+        for n, charger in enumerate(theirs):
+            amps = plan.amps[charger.id]
+            found[n] = [_in_step(each * 1000, drawn.stayers[n], STEP_MA - 2 * HAIR_MA - 1) for each in amps]
+        return found
+    owed_w = [0.0] * len(theirs)
+    for slot, room_w in enumerate(_room_w(problem, plan)):
+        taking = [n for n, charger in enumerate(theirs) if plan.amps[charger.id][slot] > 0]
+        spare_w = room_w
+        for n in taking:
+            wanted_ma = plan.amps[theirs[n].id][slot] * 1000
+            found[n][slot] = _in_step(wanted_ma, drawn.stayers[n], 0)
+            owed_w[n] += (wanted_ma - found[n][slot]) * theirs[n].w_per_a / 1000
+            spare_w -= found[n][slot] * theirs[n].w_per_a / 1000
+        for n in sorted(taking, key=lambda n: -owed_w[n]):
+            more_ma = min(STEP_MA, drawn.stayers[n].max_ma - found[n][slot]) if found[n][slot] else 0
+            more_w = more_ma * theirs[n].w_per_a / 1000
+            if owed_w[n] > HAIR_MA * theirs[n].w_per_a / 1000 and 0 < more_w <= spare_w:
+                found[n][slot] += more_ma
+                owed_w[n], spare_w = owed_w[n] - more_w, spare_w - more_w
+    return found
+
+
+def _room_w(problem: Problem, plan: Plan) -> list[float]:
+    """Return what may charge in every slot without raising the plan's peak, or the root's own limit."""
+    already_kw = problem.demand.already_kw if problem.demand else 0.0
+    peak_w = max(already_kw, plan.peak_kw) * 1000
+    room_w = [peak_w - w for w in problem.base_w or [0.0] * problem.slots]
+    limits_w = next(node.limit_w for node in problem.nodes if node.parent is None) or (None,)
+    limits_w = limits_w if len(limits_w) > 1 else limits_w * problem.slots
+    return [w if limit is None else min(w, limit) for w, limit in zip(room_w, limits_w, strict=True)]
+
+
 def _stretches(
-    stayer: Stayer, charger: PlanCharger, problem: Problem, amps: Sequence[float]
+    charger: PlanCharger, problem: Problem, amps: Sequence[float], currents_ma: Sequence[int]
 ) -> tuple[Stretch, ...]:
     """Return the slots up to the last in which it charges, in order of time."""
     found: list[Stretch] = []
     left_wh, cheapest_later = 0.0, float("inf")
     for slot in range(charger.to_slot - 1, charger.from_slot - 1, -1):
-        current_ma = _upwards(amps[slot] * 1000, stayer)
+        current_ma = currents_ma[slot]
         if not current_ma and not found:
             continue
         left_wh += amps[slot] * charger.w_per_a * problem.slot_s / 3600
@@ -134,11 +211,11 @@ def _stretches(
     return tuple(reversed(found))
 
 
-def _upwards(current_ma: float, stayer: Stayer) -> int:
-    """Return a current in whole steps, up: an ask that is a hair too low would fall behind the plan."""
+def _in_step(current_ma: float, stayer: Stayer, up_ma: int) -> int:
+    """Return a current in whole steps: down, after adding up_ma.  A hair below a step is that step."""
     if current_ma < stayer.min_ma / 2:
         return 0
-    steps = -(-(round(current_ma) - HAIR_MA) // STEP_MA)
+    steps = (round(current_ma) + up_ma + HAIR_MA) // STEP_MA
     return min(stayer.max_ma, max(stayer.min_ma, steps * STEP_MA))
 
 

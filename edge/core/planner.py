@@ -16,6 +16,7 @@ from edge.core.calendar import Calendar
 from edge.core.dayplan import Step, changes, step
 from edge.core.forecast import BaseLoad
 from edge.core.grid import Other
+from edge.core.peaktarget import PeakTarget
 from edge.core.state import State
 from edge.core.takes import Taken
 from edge.core.windows import Stay
@@ -145,8 +146,12 @@ class Planner:
         others: Mapping[str, Other],
         base_load: BaseLoad,
         behind: frozenset[str],
+        target: PeakTarget | None = None,
     ) -> list[AnyCommand]:
-        """Return the wish for a plan if one is due.  behind: vehicles that got less than planned so far."""
+        """Return the wish for a plan if one is due.
+
+        behind: vehicles that got less than planned so far.  target: what is known of the month's peak.
+        """
         if not tick.wall_trusted or not facts.stayers:
             return []
         mark, key = tick.wall_ms // EVERY_MS, facts.key()
@@ -170,6 +175,7 @@ class Planner:
             other=base_load.profiles(others),
             demand=facts.demand,
             export=facts.export,
+            aim=target.aim(tick.wall_ms, facts.windows) if target and facts.demand else None,
         )
         return [MakePlan(self._number, prospect)]
 

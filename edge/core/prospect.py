@@ -1,6 +1,7 @@
 """From what the core knows to a problem for the planner.  Pure, and slow enough to belong into a thread.
 
     draw(site, prospect) -> Drawn        a problem of the format in docs/formats/plan.md, up to two days
+    with_room(drawn, prospect, plan)     the same with room for those who may come, once the need is known
 
 Slot 0 begins when the prospect was made, so that the first slot is a whole one; plans are made anew every
 five minutes of the clock, which every price and nearly every event begins on.
@@ -10,16 +11,22 @@ Rule 2: watts become amperes in the balancer at the highest plausible voltage; t
 Rule 3: no price, and no charge on the peak, makes a vehicle go without what it needs: that costs more.
 Rule 4: what the site would export comes first, at what exporting it would have paid; it never makes room.
 Rule 5: who is to come within a day by its window is planned for as well, for its peak and its room.
+Rule 6: where demand is charged for by the month, a plan counts on the peak that the month will need anyway,
+        and on who came later on other days (peaktarget.py).  Cost and peak that it tells are those of who is
+        there or has a window.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from edge.core import forecast
+import msgspec
+
+from edge.core import forecast, peaktarget
 from edge.core.grid import highest_voltage_mv
+from edge.core.peaktarget import Later
 from edge.core.windows import rank, stays
-from edge.model.dayplan import LONG_SLOT_MS, SLOT_MS, SLOTS_MAX, Ceiling, Four, Prospect, Stayer
-from edge.model.planning import MAX_CHARGERS, Demand, LimitMa, Own, PlanCharger, PlanNode, Problem
+from edge.model.dayplan import LONG_SLOT_MS, SLOT_MS, SLOTS_MAX, Ceiling, Four, PeakAim, Prospect, Stayer
+from edge.model.planning import MAX_CHARGERS, Demand, LimitMa, Own, Plan, PlanCharger, PlanNode, Problem
 from edge.model.records import DemandNow, PriceNow
 from edge.model.site import Node, Site
 from edge.model.units import DAY_MS, HIGHEST_VOLTAGE_PER_NOMINAL, HOUR_MS, MINUTE_MS, PHASES, SECOND_MS
@@ -49,11 +56,27 @@ EXPECTED_IN_MS = 30 * MINUTE_MS
 T = TypeVar("T")
 
 
+# Who may come on one day in twenty is worth this share of what a peak costs: beyond it, a peak is not avoided
+# for them by charging at dearer hours.
+ROOM = 0.02
+
+# The power that is needed holds for so many slots: a new plan is made long before they are over.
+ROOM_SLOTS = 7
+
+# Where more may come than is known, an hour's delay is worth more than among equals.
+EARLINESS_AIMED = 1e-2
+
+
 class Drawn(NamedTuple):
-    """A problem, and the vehicle of each of its chargers."""
+    """A problem, and the vehicle of each of its chargers; the last ones may be of groups without a vehicle.
+
+    charge, other_w: what demand costs and what flows besides, before anything that is only expected.
+    """
 
     problem: Problem
     stayers: tuple[Stayer, ...]
+    charge: Demand | None = None
+    other_w: tuple[float, ...] | None = None
 
 
 class _Time(NamedTuple):
@@ -69,7 +92,11 @@ class _Time(NamedTuple):
 def draw(site: Site, prospect: Prospect) -> Drawn:
     """Return the problem of an prospect; one without chargers where nobody needs anything."""
     stayers = _planned(site, prospect)
+    charge = _dearest(prospect)
+    aim = _aim(prospect, charge) if stayers else None
+    groups = _later(site, aim)[: MAX_CHARGERS - len(stayers)]
     last_ms = max((s.ready_by_wall_ms for s in stayers), default=prospect.wall_ms)
+    last_ms = max([last_ms, *(prospect.wall_ms + g.to_min * MINUTE_MS for g in groups)])
     ahead_ms = last_ms - prospect.wall_ms
     slot_ms = SLOT_MS if ahead_ms <= SLOTS_MAX * SLOT_MS else LONG_SLOT_MS
     slots = min(SLOTS_MAX, max(1, -(-ahead_ms // slot_ms)))
@@ -79,22 +106,85 @@ def draw(site: Site, prospect: Prospect) -> Drawn:
     prices = slot_prices(prospect, slot_ms, slots)
     dearest = max(abs(p) for p in prices)
     unmet, weights = _unmet_per_kwh(prospect, slot_ms, dearest), _weights(stayers)
-    charge = _dearest(prospect)
     node_of = {c.id: c.node for c in site.chargers}
+    demand = Demand(charge.per_kw_micro / 1e6, charge.already_w / 1000) if charge else None
+    target_kw = aim.target_w / 1000 if aim else 0.0
+    other_w = _base_w(charge, time, loads[site.nodes[0].id]) if charge else None
+    known = tuple(_charger(s, node_of[s.charger], time, unmet * weights[s.priority]) for s in stayers)
     problem = Problem(
         slot_s=slot_ms // SECOND_MS,
         slots=slots,
         price_per_kwh=prices,
         nodes=tuple(_node(node, time, loads[node.id]) for node in site.nodes),
-        chargers=tuple(_charger(s, node_of[s.charger], time, unmet * weights[s.priority]) for s in stayers),
-        demand=Demand(charge.per_kw_micro / 1e6, charge.already_w / 1000) if charge else None,
-        base_w=_base_w(charge, time, loads[site.nodes[0].id]) if charge else None,
+        chargers=(*known, *(_group(site, g, time, unmet) for g in groups)),
+        demand=Demand(demand.per_kw, max(demand.already_kw, target_kw)) if demand else None,
+        base_w=other_w,
         own=_own(time, loads[site.nodes[0].id], prices),
-        earliness_per_kwh_h=EARLINESS * (dearest or 1.0),
-        lawful=True,
+        earliness_per_kwh_h=(EARLINESS_AIMED if groups else EARLINESS) * (dearest or 1.0),
+        lawful=any(s.min_ma for s in stayers),
         gap=GAP,
     )
-    return Drawn(problem, tuple(stayers))
+    return Drawn(problem, tuple(stayers), demand, other_w)
+
+
+def with_room(drawn: Drawn, prospect: Prospect, plan: Plan) -> Drawn | None:
+    """Return the problem with room for who comes later on one day in twenty; None where nobody is expected.
+
+    plan: of the problem as it was drawn.  Its peak is what is needed: the site stays below that until the
+    next plan, and what remains is the cheapest way of leaving as much room as may be wanted.
+    """
+    problem, demand = drawn.problem, drawn.problem.demand
+    aim = _aim(prospect, _dearest(prospect))
+    if aim is None or demand is None or drawn.other_w is None:
+        return None
+    room_w = peaktarget.most_w(aim, problem.slot_s * SECOND_MS, problem.slots)
+    if not any(room_w):
+        return None
+    need_w = max(demand.already_kw, plan.peak_kw) * 1000
+    root, *others = problem.nodes
+    first = [int(need_w - other_w) + 1 for other_w in drawn.other_w[:ROOM_SLOTS]]
+    limit_w = list((root.limit_w or (None,)) * (problem.slots if len(root.limit_w or (None,)) == 1 else 1))
+    for slot, most_w in enumerate(first):
+        known_w = limit_w[slot]
+        limit_w[slot] = most_w if known_w is None else min(known_w, most_w)
+    roomy = msgspec.structs.replace(
+        problem,
+        nodes=(msgspec.structs.replace(root, limit_w=tuple(limit_w)), *others),
+        chargers=problem.chargers[: len(drawn.stayers)],
+        demand=Demand(demand.per_kw * ROOM, demand.already_kw),
+        base_w=tuple(a + b for a, b in zip(drawn.other_w, room_w, strict=True)),
+    )
+    return drawn._replace(problem=roomy)
+
+
+def _aim(prospect: Prospect, charge: DemandNow | None) -> PeakAim | None:
+    """Return what is known of the month's peak, where the charge that counts now is one of a month."""
+    return prospect.aim if charge is not None and charge.per == "month" else None
+
+
+def _later(site: Site, aim: PeakAim | None) -> list[Later]:
+    full_w = {c.id: c.max_ma * len(c.phases) * site.voltage_v // 1000 for c in site.chargers}
+    return peaktarget.later(aim, full_w) if aim else []
+
+
+def _group(site: Site, group: Later, time: _Time, unmet_per_kwh: float) -> PlanCharger:
+    """Return a group as one charger at the site's own connection: where they will stand nobody knows."""
+    slot_min = time.slot_ms // MINUTE_MS
+    from_slot = min(time.slots - 1, group.from_min // slot_min)
+    to_slot = min(time.slots, max(from_slot + 1, group.to_min // slot_min))
+    w_per_a = float(len(PHASES) * site.voltage_v)
+    return PlanCharger(
+        id=f"later@{group.from_min}-{group.to_min}-{group.energy_wh}",
+        node=site.nodes[0].id,
+        phases=tuple(p + 1 for p in PHASES),
+        w_per_a=w_per_a,
+        min_ma=0,
+        max_ma=round(group.most_w / w_per_a * 1000) + 1,
+        from_slot=from_slot,
+        to_slot=to_slot,
+        energy_wh=float(group.energy_wh),
+        unmet_per_kwh=unmet_per_kwh,
+    )
 
 
 def slot_prices(prospect: Prospect, slot_ms: int, slots: int) -> tuple[float, ...]:

@@ -106,6 +106,12 @@ def wall_at(day: date, minute: int, timezone: str) -> int:
     return int(local.astimezone(UTC).timestamp()) * 1000
 
 
+def day_and_minute(wall_ms: int, timezone: str) -> tuple[date, int]:
+    """Return the local day, and the minutes of its clock."""
+    local = datetime.fromtimestamp(wall_ms / 1000, ZoneInfo(timezone))
+    return local.date(), local.hour * 60 + local.minute
+
+
 def quarter_of_week(wall_ms: int, timezone: str) -> int:
     """Return which quarter of an hour of the local week it is: 0 is Monday 00:00, 671 Sunday 23:45."""
     local = datetime.fromtimestamp(wall_ms / 1000, ZoneInfo(timezone))

@@ -72,11 +72,33 @@ class Profile(msgspec.Struct, frozen=True):
     error: Four = (0, 0, 0, 0)
 
 
+class Came(msgspec.Struct, frozen=True, array_like=True):
+    """Somebody who was there on a day: minutes after local midnight, for how long, and what it got."""
+
+    at_min: int
+    stay_min: int
+    energy_wh: int
+    charger: str
+
+
+class PeakAim(msgspec.Struct, frozen=True):
+    """What has been learned of a month's peak and of who is still to come (core/peaktarget.py).
+
+    target_w: a demand of the site that will be reached in any case; 0 where nobody knows.
+    days: who came on recent days of today's kind.  now_min: minutes after local midnight.
+    """
+
+    target_w: int
+    now_min: int
+    days: tuple[tuple[Came, ...], ...]
+
+
 class Prospect(msgspec.Struct, frozen=True):
     """All that a plan is made of, as the core knew it at wall_ms.
 
     stayers: the vehicles that are there.  windows: who is expected.  other: of metered nodes.
     export: what is paid for what flows back, where anything is.
+    aim: None where no demand is charged for by the month, or nothing is known of it.
     """
 
     wall_ms: int
@@ -88,6 +110,7 @@ class Prospect(msgspec.Struct, frozen=True):
     other: dict[str, Profile] = {}
     demand: tuple[DemandNow, ...] = ()
     export: tuple[PriceNow, ...] = ()
+    aim: PeakAim | None = None
 
 
 class Stretch(msgspec.Struct, frozen=True, array_like=True):

@@ -14,6 +14,7 @@ from edge.model.dayplan import DayPlan, Prospect
 from edge.model.openadr import OpenAdrEvent
 from edge.model.records import Kept, TickRecord
 from edge.model.site import Window
+from edge.model.trends import MonthPeak
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -168,6 +169,12 @@ class Restored(Event, frozen=True):
     opt_outs: dict[str, str]
 
 
+class MonthsLearned(Event, frozen=True):
+    """What the months before would have needed at best under this month's prices (core/peaktarget.py)."""
+
+    peaks: tuple[MonthPeak, ...]
+
+
 AnyEvent = (
     Tick
     | Reading
@@ -186,6 +193,7 @@ AnyEvent = (
     | GridReset
     | Link
     | Restored
+    | MonthsLearned
 )
 
 

@@ -1,4 +1,4 @@
-"""What trends and indicators are made of: how devices are, and whether vehicles were ready."""
+"""What trends and indicators are made of: how devices are, whether vehicles were ready, peaks of months."""
 
 from edge.model.records import Kept
 
@@ -40,3 +40,14 @@ class DeviceHealth(Kept, frozen=True):
     reached_pm: int | None = None
     energy_wh: int | None = None
     below_wh: int | None = None
+
+
+class MonthPeak(Kept, frozen=True):
+    """The demand that a month's charging needed at best, in hindsight: what later months aim by.
+
+    month, priced_as: "YYYY-MM": as it would have been under the prices of the other month.
+    """
+
+    month: str
+    priced_as: str
+    peak_w: int

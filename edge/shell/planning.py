@@ -100,6 +100,11 @@ class Planning:
         self._solve(solver, begun_ms)
         plan = solver.plan()
         self._last = (solver, from_wall_ms)
+        roomy = prospects.with_room(drawn, wish.prospect, plan)
+        if roomy is not None and self._wish is None:
+            drawn, solver = roomy, Solver(roomy.problem, solver, 0)
+            self._solve(solver, begun_ms)
+            plan = solver.plan()
         self.count.made += 1
         solve_ms = self._clock.now_ms() - begun_ms
         self.count.longest_ms = max(self.count.longest_ms, solve_ms)

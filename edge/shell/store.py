@@ -35,6 +35,7 @@ from typing import Any
 
 import msgspec
 
+from edge.core.peaktarget import LOOKS_BACK_MS
 from edge.model.exclusion import Exclusion
 from edge.model.flow import Restored
 from edge.model.openadr import OpenAdrEvent
@@ -53,7 +54,7 @@ from edge.model.records import (
     Session,
 )
 from edge.model.site import Window
-from edge.model.trends import DeviceHealth
+from edge.model.trends import DeviceHealth, MonthPeak
 from edge.model.units import DAY_MS, MINUTE_MS, QUARTER_MS
 from edge.shell import storetables
 from edge.shell.storefile import MEMORY, StoreDamaged, StoreTrouble, connect, set_aside, told
@@ -173,7 +174,8 @@ class Store(OutboxTable):
         """Return the first event for the core: what was going on when the gateway was last running.
 
         kept: sessions and port intervals without an end, a week of what is not charging, all rows of the
-        events still known, and the site's load from load_from_wall_ms on (None: of this quarter of an hour).
+        events still known, and the site's load from load_from_wall_ms on (None: of this quarter of an hour,
+        and no sessions that are over).
         """
         this_quarter = wall_ms // QUARTER_MS * QUARTER_MS
         kept: list[Kept] = [*self._rows(Session, "WHERE end_wall_ms IS NULL")]
@@ -184,6 +186,9 @@ class Store(OutboxTable):
             kept += self._rows(Compliance, "WHERE event_id = ? ORDER BY start_wall_ms", event_id)
         load_from = this_quarter if load_from_wall_ms is None else min(load_from_wall_ms, this_quarter)
         kept += self._rows(NodeLoad, "ORDER BY wall_ms")
+        if load_from_wall_ms is not None:  # there is a tariff: who came when is worth knowing
+            kept += self._rows(Session, "WHERE end_wall_ms >= ?", wall_ms - LOOKS_BACK_MS)
+            kept += self._rows(MonthPeak, "ORDER BY month, priced_as")
         kept += self.load(load_from, this_quarter + QUARTER_MS)
         kept += self.charged(this_quarter, this_quarter + QUARTER_MS)
         return Restored(

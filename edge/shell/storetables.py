@@ -30,7 +30,7 @@ from edge.model.records import (
     Promise,
     Session,
 )
-from edge.model.trends import Departure, DeviceHealth
+from edge.model.trends import Departure, DeviceHealth, MonthPeak
 
 # The version of FIXED and of the keys in KEPT.  Raise it together with a script in MIGRATIONS.
 VERSION = 1
@@ -70,6 +70,7 @@ KEPT: dict[type[Kept], KeptTable] = {
     NodeLoad: KeptTable("node_load", ("week_at", "node")),
     Promise: KeptTable("promise", ("charger", "ready_by_wall_ms")),
     Departure: KeptTable("departure", ("ready_by_wall_ms", "charger")),
+    MonthPeak: KeptTable("month_peak", ("month", "priced_as")),
     DeviceHealth: KeptTable("device_health", ("start_wall_ms", "device")),
     Exclusion: KeptTable("exclusion", ("id",)),
     UptimeStatement: KeptTable("uptime_statement", ("port", "month", "version")),
