@@ -45,7 +45,7 @@ from edge.model.records import TickRecord
 from edge.model.site import Site
 from edge.model.tariff import Tariff
 from edge.model.units import DAY_MS, SECOND_MS
-from edge.shell import buses, control, eventreport, uptimes
+from edge.shell import buses, control, eventreport, monthpeaks, uptimes
 from edge.shell.archive import Archive
 from edge.shell.clock import Clock
 from edge.shell.desk import Desk
@@ -166,6 +166,7 @@ class Daemon:
                     tasks.create_task(master.run())
                 for work in self.links.work():
                     tasks.create_task(work)
+                tasks.create_task(monthpeaks.work(self.store, self.site, self._tariff, self.say, self.clock))
                 tasks.create_task(control.serve(self.desk, self._state / CONTROL_SOCKET))
                 for guest in self._guests:
                     tasks.create_task(guest(self.desk))

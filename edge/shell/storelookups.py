@@ -21,7 +21,7 @@ from edge.model.records import (
     PortInterval,
     Session,
 )
-from edge.model.trends import Departure, DeviceHealth
+from edge.model.trends import Departure, DeviceHealth, MonthPeak
 from edge.model.units import MINUTE_MS, QUARTER_MS
 from edge.shell.storefile import told
 from edge.shell.storetables import KEPT, Row, columns, row_of
@@ -101,6 +101,10 @@ class Lookups:
         """Return the site's load by quarters of an hour that begin in a stretch of time."""
         where = "WHERE start_wall_ms >= ? AND start_wall_ms < ? ORDER BY start_wall_ms"
         return self._rows(LoadBlock, where, from_wall_ms, to_wall_ms)
+
+    def month_peaks(self, priced_as: str) -> list[MonthPeak]:
+        """Return what months would have needed at best under the prices of one, by month."""
+        return self._rows(MonthPeak, "WHERE priced_as = ? ORDER BY month", priced_as)
 
     def charged(self, from_wall_ms: int, to_wall_ms: int) -> list[ChargeBlock]:
         """Return what sessions got by quarters of an hour that begin in a stretch of time."""
