@@ -1,13 +1,14 @@
 """What lies ahead: what the latest plan was made of, the plan, and what another window would change of it.
 
     ahead.prospect, ahead.plan                     as the daemon last saw them; None before the first
-    ahead.consequence(window, site, before)        two plans, with and without: blocks, for a thread
+    await ahead.consequence(window, note, before, session_wh)        two plans, with and without, in a thread
 
 Rule 1: asking what would be changes nothing; both plans are thrown away.
 Rule 2: both are made from the same prospect, so that what differs is the window's doing.
+Rule 3: one thread at a time, and few wait for it: the store commits through the same pool of threads.
 """
 
-import threading
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 
@@ -21,13 +22,14 @@ from edge.model.records import TickRecord
 from edge.model.site import Site, Window
 from edge.model.units import DAY_MS, HOUR_MS, MINUTE_MS
 from edge.shell import words
-from edge.shell.answers import ShortStatus, WindowConsequence
+from edge.shell.answers import NotYetError, ShortStatus, WindowConsequence
 
 # A plan is made every five minutes while there is somebody to plan for.
 FRESH_MS = 30 * MINUTE_MS
 
 # For each of the two plans; they reach a per mille long before it in a depot of sixty bays.
 BUDGET_S = 4.0
+WAITING_MAX = 4
 
 # Less than this is the solver's hair.
 HAIR_WH = 50
@@ -41,7 +43,8 @@ class Ahead:
         self.prospect: Prospect | None = None
         self.plan: DayPlan | None = None
         self._site = site
-        self._one = threading.Lock()
+        self._one = asyncio.Semaphore(1)
+        self._waiting = 0
 
     def seen(self, record: TickRecord, windows: Sequence[Window]) -> Prospect:
         """Return what a plan would be made of now; where nobody is planned for, from what the tick knew.
@@ -53,11 +56,25 @@ class Ahead:
             found = Prospect(record.wall_ms, (), prices=tuple(record.prices), demand=tuple(record.demand))
         return msgspec.structs.replace(found, windows=tuple(windows))
 
-    def consequence(self, window: Window, note: str, before: Prospect, session_wh: int) -> WindowConsequence:
-        """Return what a window would change, in place of one with its id.  session_wh: charged already."""
-        with self._one:
-            after = self._with(before, window, session_wh)
-            first, second = self._solved(before), self._solved(after)
+    async def consequence(
+        self, window: Window, note: str, before: Prospect, session_wh: int
+    ) -> WindowConsequence:
+        """Return what a window would change, in place of one with its id.  session_wh: charged already.
+
+        Raises NotYetError where too many ask.
+        """
+        if self._waiting >= WAITING_MAX:
+            raise NotYetError("others are being answered; ask again in a few seconds")
+        self._waiting += 1
+        try:
+            async with self._one:
+                return await asyncio.to_thread(self._compared, window, note, before, session_wh)
+        finally:
+            self._waiting -= 1
+
+    def _compared(self, window: Window, note: str, before: Prospect, session_wh: int) -> WindowConsequence:
+        after = self._with(before, window, session_wh)
+        first, second = self._solved(before), self._solved(after)
         mine = _stay_of(second.stayers, window)
         others = _shorter(first, second, window.charger)
         need_wh, missing_wh = (mine.need_wh, second.missing(mine)) if mine else (window.need_wh, 0)

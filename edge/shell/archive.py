@@ -198,8 +198,8 @@ class Archive:
     async def cost(self, month: str) -> MonthMoney | CostWorking:
         """Return what charging cost, uncontrolled and at best; CostWorking while that is being found."""
         tariff = self._with_tariff()
-        working = self._working.get(month)
-        if working is not None:
+        working = next(iter(self._working.values()), None)  # one at a time (rule 2)
+        if working is not None and working.month == month:
             return working
         until = await self._read(_until)
         key = f"{month} {until // (15 * 60_000)}"  # a month that runs is made anew as it grows
@@ -209,6 +209,8 @@ class Archive:
         if made is not None:
             return made
         await self._read(lambda store: months_ending(month, 1, self._site.timezone))
+        if self._working:
+            raise NotYetError(f"the cost of {next(iter(self._working))} is being found; ask again after it")
         begun = self._working[month] = CostWorking(month, 0, 0)
         threading.Thread(target=self._cost, args=(month, key, tariff, until), daemon=True).start()
         return begun  # it may be over by now

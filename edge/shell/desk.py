@@ -161,7 +161,7 @@ class Desk(WindowDesk):
         mine = next((c for c in self._latest.chargers if c.id == window.charger), None)
         session_wh = (mine.session_wh if mine else None) or 0
         warning = note(window, self.site, known)
-        return await asyncio.to_thread(self.ahead.consequence, window, warning, before, session_wh)
+        return await self.ahead.consequence(window, warning, before, session_wh)
 
     async def day(self, date: str) -> DayStatus:
         """Return a local day (ISO date; "" is today): what was, and what is planned.  Raises DeskError."""

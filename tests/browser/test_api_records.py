@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from edge.model.dayplan import Ceiling, DayPlan, Prospect, Row, Stayer, Stretch
 from edge.model.flow import Identified, Lost
 from edge.model.records import LoadBlock, Session
 from edge.model.units import DAY_MS, HOUR_MS, QUARTER_MS
-from edge.shell import tarifffile
+from edge.shell import costs, tarifffile
 from edge.shell.archive import Archive
 from edge.shell.store import Store
 from tests.fakes import depot_year
@@ -122,6 +123,22 @@ def test_cost_is_found_in_its_own_time(served: Served) -> None:
         time.sleep(0.3)
     assert found[0] == 200 and json.loads(found[2])["money"]["month"] == "2026-10"
     assert got(served, "/api/reports/2026-10/bill")["bill"]["month"] == "2026-10"
+
+
+def test_one_cost_is_found_at_a_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, of_month = threading.Event(), costs.of_month
+
+    def slowly(*words: Any) -> Any:
+        assert go_on.wait(60)
+        return of_month(*words)
+
+    monkeypatch.setattr(costs, "of_month", slowly)
+    assert ask(served, "/api/reports/2026-10/cost")[0] == 202
+    status, _, body = ask(served, "/api/reports/2026-09/cost")
+    assert status == 503 and "2026-10 is being found" in json.loads(body)["detail"]
+    assert ask(served, "/api/reports/2026-10/cost")[0] == 202
+    assert ask(served, "/api/reports/2026-10/bill")[0] == 200  # nobody else waits for it
+    go_on.set()
 
 
 def test_the_audit_log_page_by_page(served: Served, year: Path) -> None:

@@ -2,12 +2,16 @@
 
 import http.client
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import Any
 
 import pytest
 
 from edge.model.flow import OptOut, WindowRemoved, WindowSet
+from edge.shell.ahead import WAITING_MAX
 from tests.fakes.served import Served
 
 
@@ -116,3 +120,25 @@ def test_an_event_is_opted_out_of_and_into(served: Served) -> None:
     assert manager.ask("POST", "/api/opt-outs", {"reason": "we move"})[0] == 200
     assert [type(e) for e in rig.said] == [OptOut, OptOut, OptOut]
     assert manager.ask("POST", "/api/events/none/opt-out", {"reason": "x"})[0] == 404
+
+
+def test_few_wait_for_a_consequence_so_that_the_store_gets_its_thread(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager, ahead, go_on, at_once = Manager(served), served.rig.desk.ahead, threading.Event(), []
+    compared = ahead._compared
+
+    def slowly(*words: Any) -> Any:
+        at_once.append(1)
+        assert go_on.wait(60) and len(at_once) == 1
+        found = compared(*words)
+        at_once.pop()
+        return found
+
+    monkeypatch.setattr(ahead, "_compared", slowly)
+    with ThreadPoolExecutor(9) as pool:
+        asked = [pool.submit(manager.ask, "POST", "/api/windows/preview", WISH) for _ in range(9)]
+        refused = list(islice(as_completed(asked), 9 - WAITING_MAX))
+        assert [each.result()[0] for each in refused] == [503] * len(refused)
+        go_on.set()
+        assert sorted(each.result()[0] for each in asked) == [200] * WAITING_MAX + [503] * len(refused)
