@@ -64,7 +64,7 @@ class Want:
     left_ms: until it is to be ready, laxity_ms: how long it could still wait; None without a window.
     exempt: from the utility's signals, so it is served before all others.
     planned_ma: what the plan has for it now, None where it does not follow one.  behind: it has fallen
-    behind it.
+    behind it.  hurries: it is to have more at once, whatever is planned.
     """
 
     charger: str
@@ -78,6 +78,7 @@ class Want:
     exempt: bool = False
     planned_ma: int | None = None
     behind: bool = False
+    hurries: bool = False
 
 
 def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, without_window: str) -> Want:
@@ -106,7 +107,7 @@ def _on_arrival(want: Want, vehicle: Vehicle, stay: Stay) -> Want:
     if not want.need_wh or vehicle.session_wh >= first_wh or want.max_ma == vehicle.max_ma:
         return want
     why = f"has {kwh(vehicle.session_wh)} of the {kwh(first_wh)} that it gets on arrival"
-    return replace(want, max_ma=vehicle.max_ma, because=why)
+    return replace(want, max_ma=vehicle.max_ma, because=why, hurries=True)
 
 
 def _delayed(want: Want, vehicle: Vehicle, wall_ms: int, timezone: str) -> Want:

@@ -16,7 +16,7 @@ from edge.core.guard import Held
 from edge.core.limits import Cap, Room
 from edge.model.flow import Audit, SetRelays
 from edge.model.site import Board, Charger, Relay, Site
-from edge.model.units import PHASES, Triple, amps_text
+from edge.model.units import PHASES, Triple, above_delta_wye, amps_text
 
 # A relay is taken for open when it has been reported open for so long: contactor and vehicle have followed.
 OPEN_FOR_MS = 2_000
@@ -73,6 +73,7 @@ class Boards:
         self._boards = {board.id: board for board in site.boards}
         self._known = {board.id: Known() for board in site.boards}
         self._chargers = {charger.id: charger for charger in site.chargers}
+        self._wye = {n.id for n in site.nodes if n.delta == "delta-wye"}
         self._paths = {node.id: site.path(node.id) for node in site.nodes}
         self._guard = {c: (b, relay) for b in site.boards for relay in b.relays for c in relay.chargers}
         self._asked: dict[str, int] = {board.id: 0 for board in site.boards}
@@ -256,10 +257,13 @@ class Boards:
         """Say whether everything together is within the room of every node above the new ones."""
         above = {node for name in new for node in self._paths[self._chargers[name].node]}
         for node in above:
-            for phase in PHASES:
-                below = sum(ma for n, ma in draws.items() if self._is_on(self._chargers[n], node, phase))
-                if below > free[node][phase]:
-                    return False
+            l1, l2, l3 = (
+                sum(ma for n, ma in draws.items() if self._is_on(self._chargers[n], node, phase))
+                for phase in PHASES
+            )
+            below = above_delta_wye((l1, l2, l3)) if node in self._wye else (l1, l2, l3)
+            if any(below[phase] > free[node][phase] for phase in PHASES):
+                return False
         return True
 
     def _is_on(self, charger: Charger, node: str, phase: int) -> bool:

@@ -244,7 +244,7 @@ class Controller:
         for charger in self.site.chargers:
             max_ma = self._max_ma(charger)
             takes_ma, phases = self._taken[charger.id].of(max_ma, charger.phases)
-            takes_w = takes_ma * len(phases) * self.site.voltage_v // 1000
+            takes_w = charger.watts(takes_ma, phases, self.site.voltage_v)
             stay = self._calendar.stay(charger.id, tick.wall_ms) if tick.wall_trusted else None
             soc_pm = self._state.chargers[charger.id].values.get("soc_pm")
             found.append(

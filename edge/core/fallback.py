@@ -3,14 +3,23 @@
     per node and phase:  other_max_ma + Σ fallback of the chargers below  ≤  limit_ma
     per node with a cap: the same sum in W, at the highest plausible voltage  ≤  limit_w
 
-Sums are arithmetic, whatever phase angles are: that can only count too much (I8).  A pure function of
+Sums are arithmetic, whatever phase angles are, and above a delta-wye transformer the most that they can come
+to: that can only count too much (I8).  A pure function of
 the site; what each charger really falls to is the caller's knowledge of its device.
 """
 
 import msgspec
 
 from edge.model.site import Charger, Node, Site
-from edge.model.units import HIGHEST_VOLTAGE_PER_NOMINAL, PHASES, Triple, add, total, w_up_from_ma
+from edge.model.units import (
+    HIGHEST_VOLTAGE_PER_NOMINAL,
+    PHASES,
+    Triple,
+    above_delta_wye,
+    add,
+    total,
+    w_up_from_ma,
+)
 
 
 class NodeProof(msgspec.Struct, frozen=True):
@@ -50,6 +59,8 @@ def prove(site: Site, falls_to_ma: dict[str, int]) -> list[NodeProof]:
 def _prove_node(site: Site, node: Node, chargers: list[Charger], falls_to_ma: dict[str, int]) -> NodeProof:
     fallback = total(on_phases(charger, falls_to_ma[charger.id]) for charger in chargers)
     flows = add(node.other_max_ma, fallback)
+    if node.delta == "delta-wye":
+        flows = above_delta_wye(flows)
     limit = node.limit_ma
     spare = (limit[0] - flows[0], limit[1] - flows[1], limit[2] - flows[2])
     over, nominal = HIGHEST_VOLTAGE_PER_NOMINAL

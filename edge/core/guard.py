@@ -10,10 +10,10 @@ Rule 3: what goes out is checked by sums that share nothing with the solver.  If
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edge.core import balance
+from edge.core import balance, claims
 from edge.core.limits import Room
 from edge.model.sharing import Ask, Node
-from edge.model.units import PHASES, Triple
+from edge.model.units import PHASES, Triple, above_delta_wye
 
 # Less than this is not worth a write: chargers log every change, and vehicles follow in steps of about 1 A.
 WORTH_MA = 500
@@ -65,7 +65,7 @@ def decide(
     """
     reserved = [(h.node, h.phases, h.may_ma) for h in held.values() if h.silent]
     left = _less(rooms, reserved, paths, raising=False)
-    shares = balance.share(left, asks)
+    shares = claims.share(left, asks)
     target = shares.grants_ma
     if _worth_keeping(left, asks, target, held):
         target = {a.id: _kept(a, target[a.id], held[a.id]) for a in asks}
@@ -109,8 +109,10 @@ def _less(
     problem = []
     for room in rooms:
         free: Triple = room.raise_ma if raising else room.now_ma
-        limit = tuple(free[p] - taken[room.node][p] for p in PHASES)
-        problem.append(Node(room.node, room.parent, (limit[0], limit[1], limit[2])))
+        l1, l2, l3 = taken[room.node]
+        less = above_delta_wye((l1, l2, l3)) if room.delta == "delta-wye" else (l1, l2, l3)
+        limit = tuple(free[p] - less[p] for p in PHASES)
+        problem.append(Node(room.node, room.parent, (limit[0], limit[1], limit[2]), room.delta))
     return problem
 
 
@@ -151,12 +153,37 @@ def _raised(
             least_ma = ask.min_ma if starts else ask.step_ma
             wishes.append(replace(ask, min_ma=least_ma, max_ma=goal_ma - base_ma))
     if wishes:
-        reserved = [(h.node, h.phases, max(h.may_ma, now.get(h.charger, 0))) for h in held.values()]
-        for wish_id, more_ma in balance.share(
-            _less(rooms, reserved, paths, raising=True), wishes
-        ).grants_ma.items():
+        reserved = [
+            (h.charger, h.node, h.phases, max(h.may_ma, now.get(h.charger, 0))) for h in held.values()
+        ]
+        for wish_id, more_ma in _into_free_room(rooms, wishes, reserved, paths).items():
             now[wish_id] += more_ma
     return now
+
+
+def _into_free_room(
+    rooms: Sequence[Room],
+    wishes: Sequence[Ask],
+    reserved: Sequence[tuple[str, str, tuple[int, ...], int]],
+    paths: dict[str, tuple[str, ...]],
+) -> dict[str, int]:
+    """Return how far each increase fits beside what is reserved: (charger, node, phases, mA).
+
+    Where all currents add as magnitudes, what is reserved is taken off the limits.  Else it takes part in the
+    sum as it flows, before everybody; unless it does not fit, then magnitudes are on the safe side.
+    """
+    if any(room.delta != "arithmetic" for room in rooms):
+        free = _less(rooms, (), paths, raising=True)
+        standing = [
+            Ask(f"{name} as it is", node, tuple(sorted(p + 1 for p in phases)), ma, ma, priority=claims.GIVEN)
+            for name, node, phases, ma in reserved
+            if ma > 0
+        ]
+        if not balance.violations(free, standing, {ask.id: ask.min_ma for ask in standing}):
+            grants = balance.share(free, [*standing, *wishes]).grants_ma
+            return {wish.id: grants[wish.id] for wish in wishes}
+    left = _less(rooms, [(node, phases, ma) for _, node, phases, ma in reserved], paths, raising=True)
+    return balance.share(left, wishes).grants_ma
 
 
 def _lawful_down(ask: Ask, current_ma: int) -> int:

@@ -36,7 +36,7 @@ class Room:
     """What is left for charging at a node.
 
     now_ma: for setpoints; raise_ma: for raising one (never more).  limit_ma: all load, lowest of all reasons.
-    because: the reason of the lowest, per phase.
+    because: the reason of the lowest, per phase.  delta: how line-to-line currents count there.
     """
 
     node: str
@@ -45,6 +45,7 @@ class Room:
     raise_ma: Triple
     limit_ma: Triple
     because: tuple[str, str, str]
+    delta: str = "arithmetic"
 
 
 def lowest(site: Site, others: dict[str, Other], caps: list[Cap], asked: dict[str, Triple]) -> list[Room]:
@@ -52,7 +53,12 @@ def lowest(site: Site, others: dict[str, Other], caps: list[Cap], asked: dict[st
 
     asked: per node, what the chargers below it ask for on each phase, mA: how a cap in W is divided.
     """
-    return [_room(site, node, others[node.id], caps, asked[node.id]) for node in site.nodes]
+    # above a delta-wye transformer the lowest of three limits holds for all of them
+    evenly: Triple = (1, 1, 1)
+    return [
+        _room(site, node, others[node.id], caps, evenly if node.delta == "delta-wye" else asked[node.id])
+        for node in site.nodes
+    ]
 
 
 def _room(site: Site, node: Node, other: Other, caps: list[Cap], asked: Triple) -> Room:
@@ -92,6 +98,7 @@ def _room(site: Site, node: Node, other: Other, caps: list[Cap], asked: Triple) 
         raise_ma=(min(now[0], high[0]), min(now[1], high[1]), min(now[2], high[2])),
         limit_ma=(now[0] + other.now_ma[0], now[1] + other.now_ma[1], now[2] + other.now_ma[2]),
         because=(because[0], because[1], because[2]),
+        delta=node.adds,
     )
 
 

@@ -100,7 +100,7 @@ def known(
                     need_wh=want.need_wh,
                     min_ma=charger.min_ma,
                     max_ma=takes_ma,
-                    takes_w=takes_ma * len(phases) * site.voltage_v // 1000,
+                    takes_w=charger.watts(takes_ma, phases, site.voltage_v),
                     phases=phases,
                     priority=vehicle.stay.window.priority,
                     present=True,

@@ -238,7 +238,7 @@ def _expected(site: Site, prospect: Prospect) -> list[Stayer]:
                 continue
             if any(s.charger == charger.id and _meet(s, begin, stay.ready_by_wall_ms) for s in found):
                 continue
-            takes_w = charger.max_ma * len(charger.phases) * site.voltage_v // 1000
+            takes_w = charger.watts(charger.max_ma, charger.phases, site.voltage_v)
             found.append(
                 Stayer(
                     charger.id,
@@ -295,7 +295,8 @@ def _node(node: Node, time: _Time, load: list[Four]) -> PlanNode:
         if node.limit_w is not None:
             caps_w.append(node.limit_w - takes_w)
         limit_w.append(min(caps_w) * under // over if caps_w else None)
-    return PlanNode(node.id, node.parent, _short(limit_ma), _short(limit_w))
+    phasor, wye = node.adds == "phasor", node.adds == "delta-wye"
+    return PlanNode(node.id, node.parent, _short(limit_ma), _short(limit_w), phasor, wye)
 
 
 def _holds(ceiling: Ceiling, begin_ms: int, end_ms: int) -> bool:

@@ -65,10 +65,12 @@ class Ranks:
 
     rank: a position for every want, 0 first.
     held_off: who must not be switched on yet; ask nothing (max_ma 0) for those.
+    held_on: who should not be switched off yet.
     """
 
     rank: dict[str, int]
     held_off: frozenset[str]
+    held_on: frozenset[str] = frozenset()
 
 
 def rank(state: Rotation, wants: Sequence[Want], now_ms: int) -> Ranks:
@@ -81,6 +83,7 @@ def rank(state: Rotation, wants: Sequence[Want], now_ms: int) -> Ranks:
     turns = _known(state, wants)
     order: list[tuple[int, int, int]] = []
     held_off = set()
+    held_on = set()
     for n, want in enumerate(wants):
         turn = turns[want.id]
         ago_ms = None if turn.since_ms is None else now_ms - turn.since_ms
@@ -88,6 +91,7 @@ def rank(state: Rotation, wants: Sequence[Want], now_ms: int) -> Ranks:
             standing = 0
         elif turn.on and ago_ms is not None and ago_ms < want.on_ms:
             standing = 1
+            held_on.add(want.id)
         elif not turn.on and ago_ms is not None and ago_ms < want.off_ms:
             standing = 3
             held_off.add(want.id)
@@ -95,7 +99,8 @@ def rank(state: Rotation, wants: Sequence[Want], now_ms: int) -> Ranks:
             standing = 2
         order.append((standing, turn.served_us, n))
     order.sort()
-    return Ranks({wants[n].id: place for place, (_, _, n) in enumerate(order)}, frozenset(held_off))
+    places = {wants[n].id: place for place, (_, _, n) in enumerate(order)}
+    return Ranks(places, frozenset(held_off), frozenset(held_on))
 
 
 def fold(

@@ -6,7 +6,7 @@ Rule 3: what a vehicle leaves of its grant moves on to others (unused.py).
 Rule 4: who would miss the departure at its share of the site comes before everybody who would not (I12),
         until it has a quarter of an hour to spare again; among those, and the others, the stated priority.
         Where there is no plan, the earliest departure comes first within a priority; where there is one,
-        room is shared in proportion to what is planned, so that who runs ahead takes from nobody.
+        what is planned comes first (claims.py), and the rest is shared in proportion to it.
         Who is exempt from the utility's signals comes before them all.
 Rule 5: a vehicle that must not see 0 A asks for its minimum even while it would rather wait.
 """
@@ -23,9 +23,6 @@ from edge.core.unused import Use
 from edge.model.sharing import Ask
 from edge.model.site import Charger, Site
 from edge.model.units import HOUR_MS, MINUTE_MS
-
-# Setpoints in tenths of an amp: what most chargers accept; drivers round down further where they must.
-STEP_MA = 100
 
 # What a vehicle without a window is taken to need: 8 kWh in four hours, a commuter's day.  A guess that
 # only decides how turns are shared between vehicles with and without a window.
@@ -84,9 +81,10 @@ class Turns:
                     phases=tuple(sorted(p + 1 for p in charger.phases)),
                     min_ma=charger.min_ma,
                     max_ma=max_ma,
-                    step_ma=STEP_MA,
+                    step_ma=charger.step_ma,
                     priority=self._priority(wants[charger.id]) * PLACES + places.get(charger.id, 0),
                     weight=_weight(wants[charger.id]),
+                    planned_ma=None if charger.keep_on else _planned_ma(wants[charger.id]),
                 )
             )
         self._rotating_now = rotating
@@ -156,6 +154,14 @@ def _weight(want: Want) -> int:
     return max(1, min(WEIGHT_MAX, want.planned_ma // WEIGHT_MA))
 
 
+def _planned_ma(want: Want) -> int | None:
+    """Return what a vehicle that follows its plan has a claim to; None for one that does not, or cannot."""
+    return None if want.behind or want.exempt or want.hurries else want.planned_ma
+
+
 def _ranked(ask: Ask, ranks: rotation.Ranks) -> Ask:
     max_ma = 0 if ask.id in ranks.held_off else ask.max_ma
-    return replace(ask, max_ma=max_ma, rank=ranks.rank.get(ask.id, 0))
+    planned_ma = ask.planned_ma
+    if planned_ma is not None and ask.id in ranks.held_on:
+        planned_ma = max(planned_ma, ask.min_ma)
+    return replace(ask, max_ma=max_ma, rank=ranks.rank.get(ask.id, 0), planned_ma=planned_ma)

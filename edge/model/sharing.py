@@ -36,6 +36,7 @@ class Ask:
     phases: the conductors that carry the grant: (2,) one phase, (1, 2, 3) three, (1, 2) line to line.
     priority, rank: lower is served first; equal ranks go by the order of the asks.
     weight: share within the priority, 1 to 1000.
+    planned_ma: what of it a plan has room for, None where none does; edge/core/claims.py knows what for.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Ask:
     priority: int = 0
     rank: int = 0
     weight: int = 1
+    planned_ma: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

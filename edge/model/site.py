@@ -51,6 +51,7 @@ class Node(msgspec.Struct, frozen=True):
     other_max_ma: the highest plausible load below it that is not charging: what an unknown meter
         counts as (I3).
     meter: the id of the meter that measures it, "" for none; without one, other_max_ma always counts.
+    delta: how line-to-line currents count there, as in docs/formats/balance.md.
     """
 
     id: str
@@ -59,7 +60,16 @@ class Node(msgspec.Struct, frozen=True):
     limit_w: int | None = None
     other_max_ma: Triple = (0, 0, 0)
     meter: str = ""
-    delta: Literal["arithmetic", "phasor"] = "arithmetic"
+    delta: Literal["arithmetic", "phasor", "delta-wye"] = "arithmetic"
+
+    @property
+    def adds(self) -> str:
+        """How currents count there while the daemon shares: as `delta` says where nothing is measured.
+
+        What a meter shows besides charging has no known angle; a highest other load counts in full, which
+        covers any angle.
+        """
+        return "arithmetic" if self.meter else self.delta
 
 
 class Meter(msgspec.Struct, frozen=True):
@@ -85,6 +95,7 @@ class Charger(msgspec.Struct, frozen=True):
     groups: what the utility's targets may call it together with others.
     must_leave: whoever stands here is exempt from the utility's signals, as far as it needs.
     discharge_ma: what may be taken out of the vehicle at most, per phase; 0 for nothing.
+    step_ma: its setpoints are min_ma and then by so much more; finer ones it would round down.
     """
 
     id: str
@@ -105,6 +116,17 @@ class Charger(msgspec.Struct, frozen=True):
     groups: tuple[str, ...] = ()
     must_leave: bool = False
     discharge_ma: int = 0
+    step_ma: int = 100
+
+    def watts(self, current_ma: int, used: tuple[int, ...], voltage_v: int) -> int:
+        """Return what a current on the phases in use takes, W at the nominal voltage.
+
+        A charger that is wired to two phases stands between them, at √3 times the voltage to neutral; a
+        vehicle that uses two phases of three takes two currents to neutral.
+        """
+        if len(self.phases) == 2 and len(used) == 2:
+            return current_ma * voltage_v * 1732 // 1_000_000
+        return current_ma * len(used) * voltage_v // 1000
 
 
 class Relay(msgspec.Struct, frozen=True):

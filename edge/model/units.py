@@ -68,6 +68,15 @@ def add(a: Triple, b: Triple) -> Triple:
     return (a[0] + b[0], a[1] + b[1], a[2] + b[2])
 
 
+def above_delta_wye(flows_ma: Triple) -> Triple:
+    """Return the most that flows in any line above a delta-wye transformer, for sums of magnitudes below.
+
+    Referred to the wye side: the difference of two windings' currents over √3, so at most 2/√3 < 7/6 of one.
+    """
+    most_ma = -(-max(flows_ma) * 7 // 6)
+    return (most_ma, most_ma, most_ma)
+
+
 def total(triples: Iterable[Triple]) -> Triple:
     """Return the sum of many triples, phase by phase."""
     l1 = l2 = l3 = 0

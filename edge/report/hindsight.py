@@ -263,7 +263,8 @@ class _Month:
             )
         elif node.limit_w is not None:
             limit_w = (node.limit_w,)
-        return PlanNode(node.id, node.parent, tuple(limits), limit_w, node.delta == "phasor")
+        phasor, wye = node.delta == "phasor", node.delta == "delta-wye"
+        return PlanNode(node.id, node.parent, tuple(limits), limit_w, phasor, wye)
 
     def _room_w(self, slot: int, limit_w: int | None, caps: Caps, laid_w: list[float]) -> int | None:
         held = [w for number, w in caps.items() if number in self._open[slot]]

@@ -46,6 +46,7 @@ def check(rows: Rows, folder: Path, problems: list[Problem], notes: list[Problem
         _utility,
         sitegrid.check,
         _page,
+        _delta_wye,
     ):
         problems += rule(rows)
     problems += _tariff(rows, folder)
@@ -295,9 +296,22 @@ def _files(rows: Rows, folder: Path) -> Iterator[Problem]:
 def _phasors(rows: Rows) -> Iterator[Problem]:
     """Notes: the balancer adds phasors exactly, but a meter does not tell the angle of what else flows."""
     for row in rows["node"]:
-        if row.values.get("delta") == "phasor":
-            says = "the daemon adds magnitudes all the same (safe): other load has no known angle"
+        if row.values.get("delta") == "phasor" and "meter" in row.values:
+            says = "the daemon adds magnitudes all the same (safe): what else it measures has no known angle"
             yield problem(row, "delta", says, "phasor")
+
+
+def _delta_wye(rows: Rows) -> Iterator[Problem]:
+    """Above a delta-wye transformer is nothing but charging: what else flows has no known angle there."""
+    for row in rows["node"]:
+        if row.values.get("delta") != "delta-wye":
+            continue
+        if "meter" in row.values:
+            says = "a meter goes to the node below the transformer, where currents are as it measures them"
+            yield problem(row, "meter", says, row.values["meter"])
+        if any(row.values.get("other_max_ma", ())):
+            says = "with delta-wye nothing else may be connected below the transformer: 0"
+            yield problem(row, "other_max_a", says)
 
 
 # --- drivers ----------------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from drivers import library
 from edge.core.fallback import NodeProof
 from edge.model.site import (
     Address,
@@ -180,7 +183,17 @@ def _parents_first(rows: Rows) -> tuple[Node, ...]:
 
 def _charger(values: dict[str, Any]) -> Charger:
     own = values["id"]
-    return Charger(**_with_address({"port": own, "name": own, **values}))
+    charger = Charger(**_with_address({"port": own, "name": own, **values}))
+    return msgspec.structs.replace(charger, step_ma=_step_ma(charger))
+
+
+def _step_ma(charger: Charger) -> int:
+    """Return the steps of a charger's setpoints: its family's, where they are coarser than the core's own."""
+    control = library.load(charger.driver).control
+    coarse = control is not None and control.step_ma > charger.step_ma
+    if control is None or not coarse or charger.min_ma % control.step_ma:
+        return charger.step_ma
+    return control.step_ma
 
 
 def _boards(rows: Rows) -> tuple[Board, ...]:

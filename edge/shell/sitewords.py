@@ -107,8 +107,9 @@ TABLES: dict[str, Table] = {
                 Key("meter", NAME, "the id of the [[meter]] that measures it"),
                 Key(
                     "delta",
-                    choice("arithmetic", "phasor"),
-                    "how line-to-line currents add when judged afterwards; the daemon always adds magnitudes",
+                    choice("arithmetic", "phasor", "delta-wye"),
+                    "how line-to-line currents count: as magnitudes, as phasors, or in the lines above a "
+                    "delta-wye transformer; where a meter is read, the daemon adds magnitudes",
                 ),
             ),
             many=True,

@@ -1,5 +1,6 @@
 """The fallback sums at their edges; the messages are in tests/shell/test_sitefile.py."""
 
+import msgspec
 import pytest
 
 from edge.core.fallback import prove
@@ -45,3 +46,11 @@ def test_it_fits_to_the_watt(limit_w, fits):
     main = prove(site(limit_w=limit_w), FALLS)[0]
     assert main.sum_w == 20_747
     assert main.fits == fits
+
+
+# 7/6 of the highest sum below: 18 A and 20 A of other load are at most 44.334 A in any line
+@pytest.mark.parametrize(("limit_ma", "fits"), [(44_334, True), (44_333, False)])
+def test_above_a_delta_wye_transformer_the_most_that_sums_can_come_to_counts(limit_ma, fits):
+    drawn = site(limit_ma=(50_000, 50_000, limit_ma))
+    wye = msgspec.structs.replace(drawn.nodes[0], delta="delta-wye")
+    assert prove(msgspec.structs.replace(drawn, nodes=(wye, drawn.nodes[1])), FALLS)[0].fits == fits

@@ -186,3 +186,34 @@ def test_a_charger_that_was_not_told_yet_is_not_raised_beyond_what_is_free() -> 
     """It draws 6 A at most by itself, 8 A are free for raising: so 8 A, and not its 32 A (I1)."""
     verdict = decided([room(40, raise_a=8)], [ask("a")], held("a", None, 6))
     assert amps(verdict) == [("a", 8)]
+
+
+def pair(name: str, phases: tuple[int, int], told_a: int, wants_a: int) -> tuple[Ask, Held]:
+    wired = (phases[0] - 1, phases[1] - 1)
+    asks = Ask(name, "main", phases, 6_000, wants_a * 1000, step_ma=100)
+    return asks, replace(held(name, told_a), phases=wired)
+
+
+def test_vehicles_between_two_lines_are_raised_into_the_room_that_their_vectors_leave() -> None:
+    # 20 A between each two lines are 34.64 A in each line, and 40 A as magnitudes
+    limit = replace(room(40), delta="phasor")
+    three = [pair("ab", (1, 2), 20, 32), pair("bc", (2, 3), 20, 32), pair("ca", (1, 3), 20, 32)]
+    verdict = decided([limit], [a for a, _ in three], *(h for _, h in three))
+    assert dict(amps(verdict)) == {"ab": 23.1, "bc": 23, "ca": 23}  # 40 / √3 = 23.09, in tenths
+    as_magnitudes = decided([room(40)], [a for a, _ in three], *(h for _, h in three))
+    assert dict(amps(as_magnitudes)) == {"ab": 20, "bc": 20, "ca": 20}
+
+
+def test_a_vehicle_that_may_still_draw_counts_as_a_vector_too() -> None:
+    limit = replace(room(40), delta="phasor")
+    ab, bc = pair("ab", (1, 2), 0, 32), pair("bc", (2, 3), 40, 6)
+    verdict = decided([limit], [ab[0], bc[0]], ab[1], replace(bc[1], may_ma=40_000))
+    assert amps(verdict) == [("bc", 6), ("ab", 0)]  # nothing is free before it has been seen to fall
+
+
+def test_what_a_silent_charger_may_draw_counts_in_full_above_a_delta_wye_transformer() -> None:
+    # 12 A between two lines are at most 14 A above; 40 - 14 A are left, and 2/√3 of a grant flow there
+    limit = replace(room(40), delta="delta-wye")
+    ab, lost = pair("ab", (1, 2), 0, 32), pair("ca", (1, 3), 12, 32)
+    verdict = decided([limit], [ab[0]], ab[1], replace(lost[1], silent=True, may_ma=12_000))
+    assert dict(amps(verdict))["ab"] == 22.5

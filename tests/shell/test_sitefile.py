@@ -429,6 +429,21 @@ def test_a_secret_that_others_can_read_is_noted(tmp_path):
 def test_a_phasor_node_is_noted_for_what_it_does_not_do(tmp_path):
     notes = broken(tmp_path, ("limit_kw = 43", 'limit_kw = 43\ndelta = "phasor"')).notes
     assert any("delta" in str(n) and "the daemon adds magnitudes all the same" in str(n) for n in notes)
+    notes = broken(tmp_path, ('meter = "meter-a"', 'delta = "phasor"')).notes
+    assert not any("delta" in str(n) for n in notes)
+
+
+def test_above_a_delta_wye_transformer_nothing_is_measured_and_nothing_else_connected(tmp_path):
+    said = "\n".join(map(str, broken(tmp_path, ("limit_kw = 43", 'delta = "delta-wye"')).problems))
+    assert "meter" in said and "below the transformer" in said
+    assert "other_max_a" in said and "nothing else may be connected" in said
+
+
+def test_a_charger_is_set_in_the_steps_of_its_family(tmp_path):
+    steps = {c.driver: c.step_ma for c in sitefile.load(GOOD).chargers}
+    for driver, step_ma in steps.items():
+        control = library.load(driver).control
+        assert step_ma == max(100, control.step_ma), driver
 
 
 def test_a_site_needs_no_broker_and_no_window(tmp_path):
