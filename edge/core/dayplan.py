@@ -197,7 +197,7 @@ def _stretches(
             continue
         left_wh += amps[slot] * charger.w_per_a * problem.slot_s / 3600
         price = problem.price_per_kwh[slot]
-        ahead = bool(current_ma) and problem.demand is None and price <= cheapest_later + SAME_PRICE
+        ahead = problem.demand is None and price <= cheapest_later + SAME_PRICE
         if current_ma:
             own = problem.own is not None and problem.own.w[slot] > 0
             later = problem.own.price_per_kwh[slot] if own and problem.own else price

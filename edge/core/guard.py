@@ -16,7 +16,9 @@ from edge.model.sharing import Ask, Node
 from edge.model.units import PHASES, Triple, above_delta_wye
 
 # Less than this is not worth a write: chargers log every change, and vehicles follow in steps of about 1 A.
+# A charger that is set in finer steps than a tenth of an ampere is made for finer changes.
 WORTH_MA = 500
+WORTH_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,12 @@ def _worth_keeping(
 
 def _kept(ask: Ask, target_ma: int, held: Held) -> int:
     told_ma = held.told_ma
-    small = told_ma is not None and target_ma < told_ma <= min(target_ma + WORTH_MA, ask.max_ma)
+    small = told_ma is not None and target_ma < told_ma <= min(target_ma + _worth_ma(ask), ask.max_ma)
     return told_ma if small and told_ma is not None and target_ma > 0 else target_ma
+
+
+def _worth_ma(ask: Ask) -> int:
+    return min(WORTH_MA, WORTH_STEPS * ask.step_ma)
 
 
 def _raised(
@@ -149,7 +155,7 @@ def _raised(
             continue
         now[ask.id] = base_ma
         starts = base_ma == 0
-        if starts or (not h.hold_raise and goal_ma - base_ma >= WORTH_MA):
+        if starts or (not h.hold_raise and goal_ma - base_ma >= _worth_ma(ask)):
             least_ma = ask.min_ma if starts else ask.step_ma
             wishes.append(replace(ask, min_ma=least_ma, max_ma=goal_ma - base_ma))
     if wishes:

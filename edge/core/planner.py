@@ -30,6 +30,10 @@ EVERY_MS = 5 * MINUTE_MS
 AT_ONCE_MS = 3 * SECOND_MS  # a flood of changes makes a plan every so often at most
 SURPRISED_MS = MINUTE_MS
 
+# A plan that is made anew on the mark is here by then: so long the last one holds as it stood before.  Else
+# every vehicle would be set twice within two seconds, and a raise waits for the hold time of the first.
+AWAITED_MS = 5 * SECOND_MS
+
 # Four plans in a row that did not come.
 LATE_MS = 20 * MINUTE_MS
 
@@ -208,7 +212,10 @@ class Planner:
             return None
         if row.ready_by_wall_ms != stay.ready_by_wall_ms:
             return None
-        return step(plan, row, tick.wall_ms)
+        since_mark_ms = tick.wall_ms % EVERY_MS
+        before_mark = plan.from_wall_ms < tick.wall_ms - since_mark_ms
+        awaited = before_mark and since_mark_ms < AWAITED_MS
+        return step(plan, row, tick.wall_ms - since_mark_ms - 1 if awaited else tick.wall_ms)
 
     def _late(self, now_ms: int) -> bool:
         return now_ms - self._came_ms > LATE_MS

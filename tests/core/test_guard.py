@@ -217,3 +217,10 @@ def test_what_a_silent_charger_may_draw_counts_in_full_above_a_delta_wye_transfo
     ab, lost = pair("ab", (1, 2), 0, 32), pair("ca", (1, 3), 12, 32)
     verdict = decided([limit], [ab[0]], ab[1], replace(lost[1], silent=True, may_ma=12_000))
     assert dict(amps(verdict))["ab"] == 22.5
+
+
+def test_a_raise_of_vehicles_between_two_lines_goes_by_the_lowest_room_of_the_last_seconds() -> None:
+    limit = replace(room(40, raise_a=36), delta="phasor")
+    three = [pair("ab", (1, 2), 20, 32), pair("bc", (2, 3), 20, 32), pair("ca", (1, 3), 20, 32)]
+    verdict = decided([limit], [a for a, _ in three], *(h for _, h in three))
+    assert dict(amps(verdict)) == {"ab": 20.8, "bc": 20.7, "ca": 20.7}  # 36 / √3 = 20.78
