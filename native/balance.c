@@ -1015,6 +1015,8 @@ static bool feed_above(const int64_t ma[8], int a, int b, int c, int64_t limit)
 }
 
 /* The same for one of the three lines of a node, against the lowest of its limits. */
+/*@ requires \valid_read(node) && sums(ma) && 0 <= phase < 3;
+    assigns \nothing; */
 static bool feed_overloaded(const struct lb_node *node, const int64_t ma[8], int phase)
 {
     int64_t limit_ma = LB_NO_LIMIT;

@@ -544,6 +544,13 @@ static void test_broken_promises_below_a_delta_wye_node(void)
     EXPECT_IS(lb_violations(&site, &grants, &load), 3);
     for (int p = 0; p < 3; p++) { site.node[0].limit_ma[p] = (int64_t)LB_WYE_MAX * 2; }
     EXPECT_IS(lb_violations(&site, &grants, &load), 6);
+    /* all that a lawful site can ask for, on one pair: 2 / sqrt(3) of it is within */
+    for (int p = 0; p < 3; p++) { site.node[0].limit_ma[p] = (int64_t)LB_WYE_MAX * 2 - 1; }
+    site.charger[0].max_ma = LB_WYE_MAX;
+    site.charger[1].max_ma = site.charger[2].max_ma = 0;
+    grants.ma[0] = LB_WYE_MAX;
+    grants.ma[1] = grants.ma[2] = 0;
+    EXPECT_IS(lb_violations(&site, &grants, &load), 0);
 }
 
 /// Broken promises ///
