@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run broker test test-packages soak bench lint native native-test fuzz fuzz-api fuzz-board fuzz-events interop \
+.PHONY: run broker test test-packages soak bench bench-peers lint native native-test fuzz fuzz-api fuzz-board fuzz-events interop \
   mutants prove venv test-venv lint-board deb clean
 
 # The virtual environment follows pyproject.toml; the C core follows its sources.
@@ -54,6 +54,12 @@ bench: test-venv
 	$(BIN)/depot bench disk --quick
 	$(BIN)/depot bench network --quick
 	$(BIN)/depot bench outage --quick
+
+# acnportal, the peer of `depot bench day`: apart from the site-packages, for it brings a package `tests` of its own.
+bench-peers: test-venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/peers acnportal==0.3.3
+	rm -rf build/peers/tests
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[peers]'
 
 # Programs that the tests use as independent witnesses, and the compilers that the C core is built with.
 test-packages:
