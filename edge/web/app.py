@@ -18,10 +18,7 @@ from edge.web import (
     api_records,
     api_site,
     api_windows,
-    page_now,
-    page_routes,
-    page_signin,
-    page_why,
+    pages,
 )
 from edge.web.access import admit
 from edge.web.description import Described
@@ -30,7 +27,6 @@ from edge.web.house import House
 from edge.web.problems import HANDLERS
 
 # Whoever writes a file of routes adds it here, and its rows in roles.py.
-PAGES = (page_now, page_why, page_routes, page_signin)
 API = (
     api_accounts,
     api_depot,
@@ -40,7 +36,7 @@ API = (
     api_devices,
     api_site,
 )
-MODULES = (*PAGES, *API)
+MODULES = (*pages.MODULES, *API)
 
 
 def app(desk: Desk) -> Litestar:

@@ -51,13 +51,22 @@ class Drawing:
 
     status: Status
     fields: Fields
+    kind: str
     lines: list[Markup] = field(default_factory=list)
     boxes: list[Markup] = field(default_factory=list)
+    clips: dict[str, Markup] = field(default_factory=dict)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str = "wire") -> None:
         """Draw a stretch of a line."""
         places = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
         self.lines.append(h("line", {"class": kind, **{k: f"{v:g}" for k, v in places.items()}}))
+
+    def clip(self, width: float, height: float) -> str:
+        """Return the id of what cuts off the texts of a bay that are too long for it."""
+        name = f"clip-{self.kind}-{width:g}-{height:g}".replace(".", "-")
+        rect = h("rect", {"width": f"{width:g}", "height": f"{height:g}"})
+        self.clips.setdefault(name, h("clipPath", {"id": name}, rect))
+        return name
 
 
 def drawn(status: Status, fields: Fields) -> Markup:
@@ -67,7 +76,7 @@ def drawn(status: Status, fields: Fields) -> Markup:
 
 
 def _one(status: Status, fields: Fields, width: int, kind: str) -> Markup:
-    drawing = Drawing(status, fields)
+    drawing = Drawing(status, fields, kind)
     height = 26.0
     drawing.boxes.append(_grid())
     drawing.line(TRUNK, 18, TRUNK, height)
@@ -75,7 +84,13 @@ def _one(status: Status, fields: Fields, width: int, kind: str) -> Markup:
         height += _node(drawing, root, 0, height, width)
     box = {"viewBox": f"-1 0 {width + 2} {height:g}", "width": "100%"}
     label = {"role": "group", "aria-label": t("now.diagram")}
-    return h("svg", {"class": f"single-line {kind}", **box, **label}, drawing.lines, drawing.boxes)
+    return h(
+        "svg",
+        {"class": f"single-line {kind}", **box, **label},
+        list(drawing.clips.values()),
+        drawing.lines,
+        drawing.boxes,
+    )
 
 
 def _grid() -> Markup:
@@ -219,7 +234,7 @@ def _tile_height(width: float) -> int:
 def _tile(drawing: Drawing, bay: ChargerStatus, x: float, y: float, width: float) -> Markup:
     """Return a bay: state, vehicle, current, energy, and by when it is ready."""
     key, fields, height = f"c.{bay.id}", drawing.fields, _tile_height(width)
-    box = {"x": f"{x:g}", "y": f"{y:g}", "width": f"{width:g}", "height": str(height)}
+    clip = drawing.clip(width, height)
     frame = {"x": "0.5", "y": "0.5", "height": str(height - 1)}
     left = {"x": "11", "y": "87"} if width < TILE_NARROW else {"x": f"{width - 6:g}", "y": "71"}
     energy = "tile-energy" if width < TILE_NARROW else "tile-energy beside"
@@ -237,8 +252,8 @@ def _tile(drawing: Drawing, bay: ChargerStatus, x: float, y: float, width: float
             "data-live-at": f"data-kind:{key}.kind",
         },
         h(
-            "svg",
-            box,
+            "g",
+            {"transform": f"translate({x:g} {y:g})", "clip-path": f"url(#{clip})"},
             h("rect", {"class": "tile-box", **frame, "width": f"{width - 1:g}", "rx": "6"}),
             h("rect", {"class": "tile-edge", **frame, "width": "4", "rx": "2"}),
             line("sign", "sign", 18),

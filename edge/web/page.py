@@ -17,6 +17,13 @@ from edge.web.who import who
 # The pages by the topic of their texts, in the order of the navigation.
 PAGES = {
     "now": "/",
+    "day": "/day",
+    "windows": "/windows",
+    "events": "/events",
+    "reports": "/reports",
+    "devices": "/devices",
+    "log": "/log",
+    "settings": "/settings",
 }
 
 Attributes = dict[str, str | None]
@@ -31,7 +38,13 @@ def frame(
     data: Attributes = {f"data-{key}": value for key, value in body.items()}
     whole = h(
         "body",
-        {"data-page": topic, "data-build": house.build, "data-live-state": "still", **data},
+        {
+            "data-page": topic,
+            "data-build": house.build,
+            "data-live-state": "still",
+            "data-offline": t("frame.offline"),
+            **data,
+        },
         h("a", {"class": "skip", "href": "#main"}, t("frame.skip")),
         _header(name, topic),
         h("main", {"id": "main", "tabindex": "-1", "class": f"page-{topic}"}, main),

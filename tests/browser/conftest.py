@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from edge.shell import passwords
+from tests.fakes.remembered import remember
 from tests.fakes.served import Served
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -41,13 +43,13 @@ def open_page(browser: Any) -> Iterator[Open]:
     """Give a function that opens the depot's page; at the end, no page may have complained of anything."""
     contexts, complaints = [], []
 
-    def opened(depot: Served, width: int = 360, scheme: str = "light", **more: Any) -> Any:
+    def opened(depot: Served, width: int = 360, scheme: str = "light", path: str = "/", **more: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **more)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text))
-        page.goto(depot.url)
+        page.goto(depot.url + path)
         return page
 
     yield opened
@@ -55,3 +57,26 @@ def open_page(browser: Any) -> Iterator[Open]:
         context.close()
     # A cut connection is the network's complaint, not the page's.
     assert [c for c in complaints if "net::ERR_" not in c and "Failed to load resource" not in c] == []
+
+
+PASSWORD = "seven yellow vans"
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Served]:
+    """A depot with a day on its disk, a plan and a tariff; passwords are hashed cheaply."""
+    monkeypatch.setattr(passwords, "COST", 16)
+    monkeypatch.setattr(passwords, "TIMES", 1)
+    depot = Served()
+    depot.tick(0)
+    remember(depot, tmp_path / "depot.db")
+    yield depot
+    depot.close()
+
+
+def sign_in(page: Any, depot: Served, to: str = "/") -> None:
+    """Make the first account, an administrator, as somebody at the gateway does; go to a page."""
+    page.goto(f"{depot.url}/sign-in?to={to}")
+    page.fill("[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(f"{depot.url}{to}")

@@ -142,8 +142,12 @@ FLEET_MANAGERS = {
     "/api/events/{event_id}/opt-out",
     "/api/events/{event_id}/opt-in",
     "/api/opt-outs",
+    "/windows/preview",
+    "/windows/import",
 }
-ELECTRICIANS = {"/api/devices/{device}/trace", "/api/site/file", "/api/site/check"}
+ELECTRICIANS = {
+    "/api/devices/{device}/trace", "/api/site/file", "/api/site/check", "/devices/trace", "/settings/check",
+}  # fmt: skip
 OWN = {"POST /sign-out", "POST /api/sign-out", "POST /api/me/password"}
 
 
@@ -156,7 +160,7 @@ def takes(route: str) -> Role:
         return Role.ADMINISTRATOR
     if path in ELECTRICIANS:
         return Role.ELECTRICIAN
-    if path == "/api/audit":  # names who did what
+    if path in ("/api/audit", "/log"):  # names who did what
         return Role.FLEET
     if method == "GET" or route in OWN:
         return Role.VIEWER
