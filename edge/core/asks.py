@@ -64,7 +64,8 @@ class Want:
     left_ms: until it is to be ready, laxity_ms: how long it could still wait; None without a window.
     exempt: from the utility's signals, so it is served before all others.
     planned_ma: what the plan has for it now, None where it does not follow one.  behind: it has fallen
-    behind it.  hurries: it is to have more at once, whatever is planned.
+    behind it.  hurries: it is to have more at once, whatever is planned.  give_ma: what it is to give back,
+    where that can be used.
     """
 
     charger: str
@@ -79,6 +80,7 @@ class Want:
     planned_ma: int | None = None
     behind: bool = False
     hurries: bool = False
+    give_ma: int = 0
 
 
 def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, without_window: str) -> Want:
@@ -129,6 +131,9 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     priority = stay.window.priority
     left_wh = missing_wh(stay.window, vehicle.session_wh, vehicle.soc_pm)
     by = clock(stay.ready_by_wall_ms, timezone)
+    given = _giving(vehicle, stay, left_wh, wall_ms, timezone)
+    if given is not None:
+        return given
     if left_wh == 0:
         soc = stay.window.soc_pm if vehicle.soc_pm is not None else 0
         done = f"has its {soc // 10} %" if soc else f"has its {kwh(stay.window.need_wh)}"
@@ -160,13 +165,43 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     )
 
 
+def _giving(vehicle: Vehicle, stay: Stay, left_wh: int, wall_ms: int, timezone: str) -> Want | None:
+    """Return that a vehicle gives back, where the plan has that and nothing speaks against it now.
+
+    It has more than it keeps, and time to take in again what is needed at half of its power.
+    """
+    step, window = vehicle.step, stay.window
+    if step is None or step.current_ma >= 0 or step.unmet_wh > 0 or step.until_wall_ms is None:
+        return None
+    if not window.discharge or vehicle.soc_pm is None or vehicle.soc_pm <= window.keep_pm or vehicle.urged:
+        return None
+    left_ms = stay.ready_by_wall_ms - wall_ms
+    laxity_ms = left_ms - 2 * left_wh * HOUR_MS // max(1, vehicle.takes_w) - SLACK_MS
+    if laxity_ms < 0:
+        return None
+    until = clock(step.until_wall_ms, timezone)
+    return Want(
+        vehicle.charger,
+        0,
+        f"gives back until {until}, keeps {window.keep_pm // 10} %",
+        window.priority,
+        left_ms,
+        left_wh,
+        "yes" if left_wh else "ready",
+        laxity_ms,
+        planned_ma=0,
+        give_ma=-step.current_ma,
+    )
+
+
 def _as_planned(vehicle: Vehicle, stay: Stay, step: Step, left_wh: int, wall_ms: int, timezone: str) -> Want:
     """Return what the plan has for a vehicle, or all that it can take where its departure is at stake."""
     by = clock(stay.ready_by_wall_ms, timezone)
     left_ms = stay.ready_by_wall_ms - wall_ms
     needs_ms = left_wh * HOUR_MS // max(1, vehicle.takes_w)
     laxity_ms = left_ms - needs_ms - min(SLACK_MS, needs_ms)
-    behind = step.left_wh + step.unmet_wh + BEHIND_WH < left_wh
+    blur_wh = stay.window.battery_wh // 100 if stay.window.discharge else 0  # chargers tell whole percents
+    behind = step.left_wh + step.unmet_wh + BEHIND_WH + blur_wh < left_wh
     max_ma, because = vehicle.max_ma, f"needs {kwh(left_wh)} by {by}"
     if step.unmet_wh > 0:
         because += f", {kwh(step.unmet_wh)} more than the limits leave it"
@@ -179,7 +214,7 @@ def _as_planned(vehicle: Vehicle, stay: Stay, step: Step, left_wh: int, wall_ms:
     elif step.until_wall_ms is None:
         max_ma = min(max_ma, IEC_61851_MIN_MA)  # a remainder, which must not raise a peak
     elif not step.ahead:
-        max_ma = min(max_ma, step.current_ma)
+        max_ma = max(0, min(max_ma, step.current_ma))
         if not max_ma:
             because = f"planned from {clock(step.until_wall_ms, timezone)}, ready by {by}"
     in_time = step.unmet_wh == 0 and laxity_ms >= 0 and not behind
@@ -193,7 +228,7 @@ def _as_planned(vehicle: Vehicle, stay: Stay, step: Step, left_wh: int, wall_ms:
         "yes" if in_time else "at risk",
         laxity_ms if in_time else min(laxity_ms, -1),
         vehicle.exempt,
-        planned_ma=step.current_ma,
+        planned_ma=max(0, step.current_ma),
         behind=behind,
     )
 

@@ -20,6 +20,7 @@ from edge.core.diary import Diary
 from edge.core.fleet import Fleet, Guest
 from edge.core.forecast import BaseLoad
 from edge.core.foresight import Foresight
+from edge.core.giving import Giving
 from edge.core.grid import Other, OtherLoad, highest_voltage_mv
 from edge.core.gridlimits import GridLimits
 from edge.core.limits import Cap
@@ -83,6 +84,7 @@ class Controller:
         self._taken = {c.id: takes.Taken() for c in site.chargers}
         self._grid = GridLimits(site)
         self._foresight = Foresight()
+        self._giving = Giving(site)
         self._load = Load()
         self._loadbook = LoadBook(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
@@ -153,14 +155,16 @@ class Controller:
         verdict = guard.decide(rooms, requests, held, self._paths)  # shares (C core), order, ramps, check
         verdict = _explained(quota.explained(verdict, cut), stops)
         self._turns.fold(self._state, {s.charger: s.current_ma for s in verdict.setpoints}, now_ms)
+        giving = self._giving.step(self._state, wants, verdict, others, tick, frozenset(stops))
         may_ma = {c.id: self._state.chargers[c.id].may_ma for c in self.site.chargers}
         commands: list[AnyCommand] = [*self._boards.relays(rooms, held, may_ma, now_ms)]
         for setpoint in verdict.setpoints:
             self._state.chargers[setpoint.charger].tell(setpoint.current_ma, now_ms)
+            self._state.chargers[setpoint.charger].give(giving.get(setpoint.charger, 0))
             commands.append(
                 SetCurrent(
                     setpoint.charger,
-                    setpoint.current_ma,
+                    -giving[setpoint.charger] if setpoint.charger in giving else setpoint.current_ma,
                     self.site.policy.setpoint_ms,
                     view.explained(setpoint.because, wants[setpoint.charger], rooms, others),
                 )
@@ -176,7 +180,7 @@ class Controller:
         record = view.record(
             self.site, tick, self._state, rooms, others, wants, verdict, held, self._diary, self._calendar,
             self._load.mean_w(), plan, self._grid.now(tick),
-            promised,
+            promised, giving,
         )  # fmt: skip
         record = self._foreseen(record, tick, others)
         rows = self._diary.step(tick, self._state, record, self._boards)
@@ -203,7 +207,7 @@ class Controller:
 
     def _quarter(self, tick: Tick, root: Other) -> list[AnyCommand]:
         """Return the rows of the quarter; when it is over the network is told, the site's row last."""
-        rows = self._load.step(tick, self._site_now(root), self._diary.sessions())
+        rows = self._load.step(tick, self._site_now(root), self._diary.sessions(), self._given_w(tick))
         told: Literal["", "network"] = "network" if self._load.finished else ""
         if self._load.finished is not None:
             self._calendar.flowed(self._load.finished)
@@ -214,6 +218,16 @@ class Controller:
         meter = self._state.meters.get(self.site.nodes[0].meter)
         known = root.known and meter is not None
         return SiteNow(root.power_w if known else None, meter.counter_wh if known and meter else None)
+
+    def _given_w(self, tick: Tick) -> dict[str, int]:
+        """Return what comes out of vehicles now, by charger, as far as it is measured."""
+        shown = {c.id: self._state.chargers[c.id] for c in self.site.chargers if c.discharge_ma}
+        silent_ms = self.site.policy.charger_silent_ms
+        return {
+            name: -known.power_w
+            for name, known in shown.items()
+            if known.power_w is not None and known.power_w < 0 and not known.silent(tick.at_ms, silent_ms)
+        }
 
     def _learn(self, tick: Tick, others: dict[str, Other]) -> list[AnyCommand]:
         """Learn what flows besides charging at this time of the week, and what vehicles really take."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from edge.core import plan as planner
 from edge.core import shortfall
+from edge.core.battery import ROUND_TRIP
+from edge.core.giveplan import Gives
 from edge.core.prospect import Drawn, draw, with_room
 from edge.model.dayplan import DayPlan, Prospect, Row, Stayer, Stretch
 from edge.model.planning import Plan, PlanCharger, Problem
@@ -22,6 +24,9 @@ from edge.model.units import SECOND_MS
 # Setpoints are in tenths of an ampere (core/turns.py).  Single precision leaves a hair below a round figure.
 STEP_MA = 100
 HAIR_MA = 5
+
+# A need that is short by less than this, or a thousandth, is met: the solver's hair.
+UNMET_WH = 50
 
 # So many changes that come next are shown.
 SHOWN = 3
@@ -34,7 +39,7 @@ SAME_PRICE = 1e-6
 class Step:
     """What the plan has for a vehicle now.
 
-    current_ma: 0 for nothing.  until_wall_ms: when that changes, None if nothing more comes.
+    current_ma: 0 for nothing, below 0 to give back.  until_wall_ms: when that changes, None for never.
     left_wh: what the plan still gives it.  ahead: it may take more now.  unmet_wh: what it will not get;
     held, later_ms: as in Row.
     """
@@ -54,6 +59,7 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
     expected = 0
     unmet_wh = 0
     taken: shortfall.Flows | None = None
+    giving: dict[str, list[tuple[int, int]]] = {g.stayer.charger: [] for g in drawn.gives}
     in_steps = _in_steps(drawn, plan)
     # Groups that are only expected come after the vehicles: in the plan, and no part of what it tells.
     for index, (stayer, charger) in enumerate(zip(drawn.stayers, drawn.problem.chargers, strict=False)):
@@ -63,6 +69,9 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
             expected += 1
             continue
         unmet_wh += short_wh
+        if stayer.charger in giving:
+            giving[stayer.charger].append((index, short_wh))
+            continue
         stretches = _stretches(charger, drawn.problem, plan.amps[charger.id], in_steps[index])
         held, later_ms = "", None
         if short_wh:
@@ -80,6 +89,7 @@ def day_plan(drawn: Drawn, from_wall_ms: int, plan: Plan, solve_ms: int = 0) -> 
                 later_ms,
             )
         )
+    rows += [_giving(own, giving[own.stayer.charger], drawn.problem, plan, in_steps) for own in drawn.gives]
     cost, peak_kw = _told(drawn, plan)
     return DayPlan(
         from_wall_ms=from_wall_ms,
@@ -121,6 +131,46 @@ def _told(drawn: Drawn, plan: Plan) -> tuple[float, float]:
     return energy + max(0.0, peak_kw - charge.already_kw) * charge.per_kw, peak_kw
 
 
+def regretted(drawn: Drawn, plan: Plan) -> bool:
+    """Say whether somebody goes short while others give back: then nobody is to give anything."""
+    if not drawn.gives:
+        return False
+    chargers = drawn.problem.chargers
+    return any(plan.unmet_wh[c.id] > max(UNMET_WH, c.energy_wh / 1000) for c in chargers)
+
+
+def _giving(
+    own: Gives, parts: list[tuple[int, int]], problem: Problem, plan: Plan, in_steps: list[list[int]]
+) -> Row:
+    """Return the row of a vehicle that gives back: what it takes before and after, and that in between.
+
+    parts: its needs, by their place in the problem, and what each is short of.
+    """
+    stayer = own.stayer
+    w_per_a = stayer.takes_w * 1000 / stayer.max_ma
+    amps, told_ma = [0.0] * problem.slots, [0] * problem.slots
+    for index, _ in parts:
+        taken = plan.amps[problem.chargers[index].id]
+        amps = [sum(pair) for pair in zip(amps, taken, strict=True)]
+        told_ma = [sum(pair) for pair in zip(told_ma, in_steps[index], strict=True)]
+    for slot, watts in enumerate(own.watts, own.from_slot):
+        amps[slot] -= watts / w_per_a
+        told_ma[slot] -= int(watts / w_per_a * 1000 // STEP_MA * STEP_MA)
+    hours = problem.slot_s / 3600
+    found: list[Stretch] = []
+    left_wh = 0.0
+    for slot in range(own.last_slot - 1, -1, -1):
+        if not told_ma[slot] and not found:
+            continue
+        left_wh += amps[slot] * w_per_a * hours / (ROUND_TRIP if amps[slot] < 0 else 1)
+        after = found[-1] if found else None
+        same = after is not None and after.current_ma == told_ma[slot]
+        end = found.pop().to_slot if same else slot + 1
+        found.append(Stretch(slot, end, told_ma[slot], round(left_wh), False))
+    short_wh = sum(short for _, short in parts)
+    return Row(stayer.charger, stayer.ready_by_wall_ms, stayer.need_wh, short_wh, tuple(reversed(found)))
+
+
 def _place(held: shortfall.Held) -> str:
     if not held.by:
         return ""
@@ -129,8 +179,11 @@ def _place(held: shortfall.Held) -> str:
 
 def made(site: Site, prospect: Prospect, steps: int = 100) -> DayPlan:
     """Return the plan for an prospect, after so many steps of the solver at most: the same everywhere."""
-    drawn = draw(site, prospect)
-    solution = _after(drawn, steps)
+    for giving in (True, False):
+        drawn = draw(site, prospect, giving)
+        solution = _after(drawn, steps)
+        if not regretted(drawn, solution):
+            break
     roomy = with_room(drawn, prospect, solution)
     if roomy is not None:
         drawn, solution = roomy, _after(roomy, steps)

@@ -11,6 +11,7 @@ Rule 3: a real overload on the meter is believed at once, and all of it that may
         (I5): to lower a vehicle that was just starting once too often costs seconds, the contrary a breaker.
 Rule 4: what a charger takes beyond what it was told counts as other load: the others make room for it, and a
         charger whose meter shows too much does not hide a load.
+        What a vehicle gives back is load that is not seen: it is counted as if nobody gave anything.
 Rule 5: load that flows back (PV) makes no room: a cloud takes it away faster than vehicles can follow.
         Only `net` is negative where it flows back: a forecast for the costs, and nothing else, goes by it.
 """
@@ -134,8 +135,10 @@ class OtherLoad:
         return near, low, high
 
     def _plus(self, four: Four, current_ma: Triple) -> Four:
-        # EN 50160: 230 V less 10 % is the least that a vehicle can take with this current.
-        watts = sum(current_ma) * self._site.voltage_v * 900 // 1_000_000
+        # EN 50160: 230 V less 10 % is the least that a vehicle can take with this current, 10 % more the most
+        # that it can give back.
+        total_ma = sum(current_ma)
+        watts = total_ma * self._site.voltage_v * (900 if total_ma >= 0 else 1100) // 1_000_000
         return (four[0] + current_ma[0], four[1] + current_ma[1], four[2] + current_ma[2], four[3] + watts)
 
     def _filtered(

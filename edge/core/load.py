@@ -12,7 +12,8 @@ Rule 4: a quarter that is over is not opened again, even if the clock is set bac
 Source: clock-aligned demand intervals as utility meters keep them (a burst that straddles two is split).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from edge.core.compliance import READING_HOLDS_MS
@@ -21,6 +22,8 @@ from edge.model.records import ChargeBlock, Kept, LoadBlock, Session
 from edge.model.units import MINUTE_MS, QUARTER_MS
 
 _WMS_PER_WH = 3_600_000
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 # An open quarter is told this often, so that a power cut takes little of it.
 TOLD_EVERY_MS = 5 * MINUTE_MS
@@ -49,6 +52,8 @@ class Load:
         self._counter_start_ms: int | None = None  # the quarter in which the counter was read
         self._last: tuple[int, int] | None = None  # at_ms, power_w
         self._got_wh: dict[str, int] = {}  # by session, in this quarter
+        self._given_wms: dict[str, int] = {}  # likewise
+        self._given_at_ms = 0
         self._seen_wh: dict[str, int] = {}  # by session, as last seen
         self._charger: dict[str, str] = {}
         self._there: set[str] = set()
@@ -66,12 +71,18 @@ class Load:
                 self._measured_ms = row.measured_ms
             elif isinstance(row, ChargeBlock) and row.start_wall_ms == start_ms:
                 self._got_wh[row.session_id] = row.energy_wh
+                self._given_wms[row.session_id] = row.given_wh * _WMS_PER_WH
                 self._charger[row.session_id] = row.charger
             elif isinstance(row, Session) and row.end_wall_ms is None:
                 self._seen_wh[row.id] = row.energy_wh
 
-    def step(self, tick: Tick, site: SiteNow, sessions: Iterable[Session]) -> list[Kept]:
-        """Fold one tick; return the rows to keep.  `finished` is the quarter that has just ended, or None."""
+    def step(
+        self, tick: Tick, site: SiteNow, sessions: Iterable[Session], given_w: Mapping[str, int] = NOTHING
+    ) -> list[Kept]:
+        """Fold one tick; return the rows to keep.  `finished` is the quarter that has just ended, or None.
+
+        given_w: by charger, what its vehicle gives back now.
+        """
         self.finished = None
         if not tick.wall_trusted:
             self._last = None
@@ -87,7 +98,7 @@ class Load:
             rows = self._close()
             self._open(start_ms, tick.wall_ms)
         if start_ms == self._start_ms:  # else the clock was set back: wait until it comes here again
-            self._fold(tick, site, sessions)
+            self._fold(tick, site, sessions, given_w)
         else:
             self._last = None
         if not rows and tick.wall_ms - self._told_ms >= TOLD_EVERY_MS:
@@ -104,7 +115,9 @@ class Load:
     def _open(self, start_ms: int, wall_ms: int) -> None:
         self._start_ms, self._told_ms = start_ms, wall_ms
 
-    def _fold(self, tick: Tick, site: SiteNow, sessions: Iterable[Session]) -> None:
+    def _fold(
+        self, tick: Tick, site: SiteNow, sessions: Iterable[Session], given_w: Mapping[str, int]
+    ) -> None:
         self._flow(tick.at_ms)
         if site.counter_wh is not None:
             if self._last is None:
@@ -112,11 +125,16 @@ class Load:
             self._counter_wh, self._counter_start_ms = site.counter_wh, self._start_ms
         self._last = (tick.at_ms, site.power_w) if site.power_w is not None else None
         self._there = set()
+        passed_ms, self._given_at_ms = tick.at_ms - self._given_at_ms, tick.at_ms
+        passed_ms = passed_ms if 0 < passed_ms <= READING_HOLDS_MS else 0
         for session in sessions:
             new_wh = 0 if session.start_wall_ms >= (self._start_ms or 0) else session.energy_wh
             grown_wh = session.energy_wh - self._seen_wh.get(session.id, new_wh)
             if grown_wh > 0:
                 self._got_wh[session.id] = self._got_wh.get(session.id, 0) + grown_wh
+            given_wms = given_w.get(session.charger, 0) * passed_ms
+            if given_wms:
+                self._given_wms[session.id] = self._given_wms.get(session.id, 0) + given_wms
             self._seen_wh[session.id] = session.energy_wh
             self._charger[session.id] = session.charger
             self._there.add(session.id)
@@ -157,6 +175,7 @@ class Load:
         self._seen_wh = {k: wh for k, wh in self._seen_wh.items() if k in self._there}
         self._charger = {k: charger for k, charger in self._charger.items() if k in self._there}
         self._got_wh = {}
+        self._given_wms = {}
         return rows
 
     def _rows(self) -> list[Kept]:
@@ -170,7 +189,13 @@ class Load:
             counter_wh=self._counter_wh,
         )
         charged = [
-            ChargeBlock(session, self._start_ms, self._charger[session], energy_wh)
-            for session, energy_wh in sorted(self._got_wh.items())
+            ChargeBlock(
+                session,
+                self._start_ms,
+                self._charger[session],
+                self._got_wh.get(session, 0),
+                self._given_wms.get(session, 0) // _WMS_PER_WH,
+            )
+            for session in sorted({*self._got_wh, *self._given_wms})
         ]
         return [block, *charged]

@@ -20,10 +20,10 @@ from edge.core.peaktarget import PeakTarget
 from edge.core.state import State
 from edge.core.takes import Taken
 from edge.core.windows import Stay
-from edge.model.dayplan import Ceiling, DayPlan, Draw, Prospect, Row, Stayer
+from edge.model.dayplan import Ceiling, DayPlan, Draw, Giver, Prospect, Row, Stayer
 from edge.model.flow import AnyCommand, Audit, MakePlan, OperatorLimit, Planned, Tick
 from edge.model.records import DemandNow, PlannedStep, PlanNow, PriceNow
-from edge.model.site import Site, Window
+from edge.model.site import Charger, Site, Window
 from edge.model.units import HOUR_MS, MINUTE_MS, PHASES, SECOND_MS, Triple
 
 EVERY_MS = 5 * MINUTE_MS
@@ -56,7 +56,8 @@ class Known:
     def key(self) -> tuple[object, ...]:
         """Return what counts as a change: not that time passes, energy flows or a peak grows."""
         stayers = tuple(
-            (s.charger, s.ready_by_wall_ms, s.max_ma, s.takes_w, s.priority) for s in self.stayers
+            (s.charger, s.ready_by_wall_ms, s.max_ma, s.takes_w, s.priority, s.giver is None)
+            for s in self.stayers
         )
         draws = tuple(d.node for d in self.draws)
         prices = tuple((p.from_wall_ms, p.price_micro) for p in self.prices[1:])  # as far as they are known
@@ -95,19 +96,21 @@ def known(
                 draws.append(Draw(charger.node, phases, told_ma, until_ms))
             continue
         takes_ma = max(takes_ma, min(charger.min_ma, vehicle.max_ma))
-        if want.need_wh:
+        giver = giver_of(site, charger, vehicle)
+        if want.need_wh or giver:
             stayers.append(
                 Stayer(
                     charger=charger.id,
                     from_wall_ms=vehicle.stay.from_wall_ms,
                     ready_by_wall_ms=vehicle.stay.ready_by_wall_ms,
-                    need_wh=want.need_wh,
+                    need_wh=want.need_wh or 0,
                     min_ma=charger.min_ma,
                     max_ma=takes_ma,
                     takes_w=charger.watts(takes_ma, phases, site.voltage_v),
                     phases=phases,
                     priority=vehicle.stay.window.priority,
                     present=True,
+                    giver=giver,
                 )
             )
     ceilings = calendar.ceilings(tick.wall_ms)
@@ -121,6 +124,23 @@ def known(
     export = tuple(calendar.export(tick.wall_ms))
     return Known(
         tuple(stayers), tuple(draws), calendar.expected(tick.wall_ms), prices, ceilings, demand, export
+    )
+
+
+def giver_of(site: Site, charger: Charger, vehicle: Vehicle) -> Giver | None:
+    """Return what may be taken out of a vehicle; None where charger, window or battery do not say."""
+    if vehicle.stay is None or vehicle.soc_pm is None or not charger.discharge_ma:
+        return None
+    window = vehicle.stay.window
+    if not window.discharge or not window.battery_wh:
+        return None
+    return Giver(
+        now_wh=vehicle.soc_pm * window.battery_wh // 1000,
+        keep_wh=-(-window.keep_pm * window.battery_wh // 1000),
+        full_wh=window.battery_wh,
+        target_wh=-(-window.soc_pm * window.battery_wh // 1000),
+        gives_w=charger.discharge_ma * len(charger.phases) * site.voltage_v // 1000,
+        cycle_micro=window.cycle_micro,
     )
 
 

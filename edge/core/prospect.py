@@ -21,7 +21,8 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from edge.core import forecast, peaktarget
+from edge.core import forecast, giveplan, peaktarget
+from edge.core.giveplan import Gives
 from edge.core.grid import highest_voltage_mv
 from edge.core.peaktarget import Later
 from edge.core.windows import rank, stays
@@ -71,12 +72,14 @@ class Drawn(NamedTuple):
     """A problem, and the vehicle of each of its chargers; the last ones may be of groups without a vehicle.
 
     charge, other_w: what demand costs and what flows besides, before anything that is only expected.
+    gives: who is to give back, besides.
     """
 
     problem: Problem
     stayers: tuple[Stayer, ...]
     charge: Demand | None = None
     other_w: tuple[float, ...] | None = None
+    gives: tuple[Gives, ...] = ()
 
 
 class _Time(NamedTuple):
@@ -89,8 +92,11 @@ class _Time(NamedTuple):
     paths: dict[str, tuple[str, ...]]
 
 
-def draw(site: Site, prospect: Prospect) -> Drawn:
-    """Return the problem of an prospect; one without chargers where nobody needs anything."""
+def draw(site: Site, prospect: Prospect, giving: bool = True) -> Drawn:
+    """Return the problem of an prospect; one without chargers where nobody needs anything.
+
+    giving: whether vehicles that may give back are to.
+    """
     stayers = _planned(site, prospect)
     charge = _dearest(prospect)
     aim = _aim(prospect, charge) if stayers else None
@@ -106,10 +112,21 @@ def draw(site: Site, prospect: Prospect) -> Drawn:
     prices = slot_prices(prospect, slot_ms, slots)
     dearest = max(abs(p) for p in prices)
     unmet, weights = _unmet_per_kwh(prospect, slot_ms, dearest), _weights(stayers)
+    root = site.nodes[0].id
+    gives: tuple[Gives, ...] = ()
+    given_w = [0.0] * slots
+    if giving and any(s.giver for s in stayers):
+        folded = giveplan.folded(stayers, _outlook(site, time, loads, prices, stayers, charge))
+        stayers, gives = folded.stayers, folded.gives
+        given_w = folded.given_w
+    stayers = [s for s in stayers if s.need_wh > 0][:MAX_CHARGERS]
+    groups = groups[: MAX_CHARGERS - len(stayers)]
+    # What is given back lowers what is paid for, and makes no room: nodes do not see it (I1).
+    paid = [(*four[:3], four[3] - round(given)) for four, given in zip(loads[root], given_w, strict=True)]
     node_of = {c.id: c.node for c in site.chargers}
     demand = Demand(charge.per_kw_micro / 1e6, charge.already_w / 1000) if charge else None
     target_kw = aim.target_w / 1000 if aim else 0.0
-    other_w = _base_w(charge, time, loads[site.nodes[0].id]) if charge else None
+    other_w = _base_w(charge, time, paid) if charge else None
     known = tuple(_charger(s, node_of[s.charger], time, unmet * weights[s.priority]) for s in stayers)
     problem = Problem(
         slot_s=slot_ms // SECOND_MS,
@@ -119,12 +136,12 @@ def draw(site: Site, prospect: Prospect) -> Drawn:
         chargers=(*known, *(_group(site, g, time, unmet) for g in groups)),
         demand=Demand(demand.per_kw, max(demand.already_kw, target_kw)) if demand else None,
         base_w=other_w,
-        own=_own(time, loads[site.nodes[0].id], prices),
+        own=_own(time, paid, prices),
         earliness_per_kwh_h=(EARLINESS_AIMED if groups else EARLINESS) * (dearest or 1.0),
         lawful=any(s.min_ma for s in stayers),
         gap=GAP,
     )
-    return Drawn(problem, tuple(stayers), demand, other_w)
+    return Drawn(problem, tuple(stayers), demand, other_w, gives)
 
 
 def with_room(drawn: Drawn, prospect: Prospect, plan: Plan) -> Drawn | None:
@@ -218,8 +235,10 @@ def _planned(site: Site, prospect: Prospect) -> list[Stayer]:
     """Return the vehicles that are planned: those that need something and have a time to get it in."""
     now_ms = prospect.wall_ms
     there = [s for s in prospect.stayers if s.ready_by_wall_ms > now_ms]
-    found = [s for s in [*there, *_expected(site, prospect)] if s.need_wh > 0 and s.max_ma >= s.min_ma]
-    return found[:MAX_CHARGERS]
+    found = [
+        s for s in [*there, *_expected(site, prospect)] if (s.need_wh > 0 or s.giver) and s.max_ma >= s.min_ma
+    ]
+    return found
 
 
 def _expected(site: Site, prospect: Prospect) -> list[Stayer]:
@@ -316,7 +335,7 @@ def _charger(s: Stayer, node: str, time: _Time, unmet_per_kwh: float) -> PlanCha
     w_per_a = s.takes_w * 1000 / s.max_ma
     least_wh = s.min_ma * w_per_a / 1000 * time.slot_ms / HOUR_MS  # nothing lawful gives it less in a slot
     return PlanCharger(
-        id=s.charger if s.present else f"{s.charger}@{s.from_wall_ms}",
+        id=s.charger + s.part if s.present else f"{s.charger}@{s.from_wall_ms}",
         node=node,
         phases=tuple(sorted(p + 1 for p in s.phases)),
         w_per_a=w_per_a,
@@ -346,13 +365,59 @@ def _base_w(charge: DemandNow, time: _Time, load: list[Four]) -> tuple[float, ..
     return tuple(found)
 
 
+def _outlook(
+    site: Site,
+    time: _Time,
+    loads: dict[str, list[Four]],
+    prices: tuple[float, ...],
+    stayers: list[Stayer],
+    charge: DemandNow | None,
+) -> giveplan.Outlook:
+    """Return what vehicles that may give back are planned against."""
+    root = site.nodes[0].id
+    demand = None
+    if charge is not None:
+        counts = [watts > -UNCOUNTED_W for watts in _base_w(charge, time, loads[root])]
+        demand = giveplan.Demand(charge.per_kw_micro / 1e6, charge.already_w, counts)
+    return giveplan.Outlook(
+        wall_ms=time.prospect.wall_ms,
+        slot_ms=time.slot_ms,
+        prices=prices,
+        own_prices=_own_prices(time, prices),
+        net_w=[four[3] for four in loads[root]],
+        room_w={s.charger: _share_w(site, time, loads, s, len(stayers)) for s in stayers if s.giver},
+        export_w=site.export_w,
+        spare_ms=SPARE_MS,
+        demand=demand,
+    )
+
+
+def _share_w(
+    site: Site, time: _Time, loads: dict[str, list[Four]], stayer: Stayer, among: int
+) -> list[float]:
+    """Return a vehicle's share of what is left on its way to the grid, slot by slot, W."""
+    node_of = {c.id: c.node for c in site.chargers}
+    limits = [(n.limit_ma, loads[n.id]) for n in site.nodes if n.id in time.paths[node_of[stayer.charger]]]
+    per_ma = stayer.takes_w / max(1, stayer.max_ma)
+    found = []
+    for slot in range(time.slots):
+        left_ma = min(limit[p] - load[slot][p] for limit, load in limits for p in stayer.phases)
+        found.append(max(0.0, left_ma * per_ma / among))
+    return found
+
+
+def _own_prices(time: _Time, prices: tuple[float, ...]) -> tuple[float, ...]:
+    """Return what exporting would pay in every slot, where it is not dearer than import."""
+    paid = _means(time.prospect.export, 0, time.prospect.wall_ms, time.slot_ms, time.slots)
+    return tuple(map(min, paid, prices))
+
+
 def _own(time: _Time, load: list[Four], prices: tuple[float, ...]) -> Own | None:
     """Return what the site would export in every slot and what that would pay, where it is not dearer."""
     surplus = tuple(float(max(0, -four[3])) for four in load)
     if not any(surplus):
         return None
-    paid = _means(time.prospect.export, 0, time.prospect.wall_ms, time.slot_ms, time.slots)
-    return Own(surplus, tuple(map(min, paid, prices)))
+    return Own(surplus, _own_prices(time, prices))
 
 
 def _unmet_per_kwh(prospect: Prospect, slot_ms: int, dearest: float) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from edge.model.quantities import CURRENT_KEYS, POWER_KEYS, VOLTAGE_KEYS
 from edge.model.site import Charger, Meter, Policy, Site
-from edge.model.units import Triple
+from edge.model.units import PHASES, Triple
 
 # How long currents of chargers are kept, to find what surely flowed when a meter was read.
 HISTORY_MS = 4_000
@@ -23,6 +23,9 @@ SEEN_TOLERANCE_MA = 500
 # A charger that does not measure its current is believed after the 5 s that IEC 61851-1 gives the
 # charger and the 5 s that it gives the vehicle.
 UNSEEN_MS = 10_000
+
+# The least plausible voltage, of a thousand: nominal less 10 % (EN 50160, 4.2.2).
+LOWEST_VOLTAGE_PM = 900
 
 # A silent charger has reached its fallback when its own timer has run out and the vehicle has followed.
 FOLLOW_MS = 13_200
@@ -49,6 +52,24 @@ def _signed(currents: Triple, powers_w: Triple | None) -> Triple:
     if powers_w is None:
         return currents
     l1, l2, l3 = (-abs(a) if w < 0 else a for a, w in zip(currents, powers_w, strict=True))
+    return (l1, l2, l3)
+
+
+def _given_back(
+    values: dict[str, int | str], currents: Triple | None, phases: tuple[int, ...], voltage_v: int
+) -> Triple | None:
+    """Return a charger's currents with their sign: what comes out of its vehicle is below 0.
+
+    One that tells its power alone is taken to give the most that this power can be, so that what the site
+    takes besides is not counted too low.  What goes in that way is not told by phase, and counts as before.
+    """
+    power_w = values.get("power_w")
+    if not isinstance(power_w, int) or power_w >= 0:
+        return currents
+    if currents is not None:
+        return (-abs(currents[0]), -abs(currents[1]), -abs(currents[2]))
+    most_ma = -(power_w * 1_000_000 // (len(phases) * voltage_v * LOWEST_VOLTAGE_PM))
+    l1, l2, l3 = (-most_ma if p in phases else 0 for p in PHASES)
     return (l1, l2, l3)
 
 
@@ -101,6 +122,7 @@ class ChargerKnown:
     may_ma: rule 1, per phase.  changed_at_ms: when told_ma last moved.
     currents: (at_ms, as measured, as far as we are the reason for it).  told_before: higher setpoints, and
     until when the vehicle may still be on its way down from them.
+    give_ma: what it is told to give back; may_give_ma: the most that it may still be giving, per phase.
     """
 
     max_ma: int
@@ -110,6 +132,9 @@ class ChargerKnown:
     at_ms: int | None = None
     currents: deque[tuple[int, Triple, Triple]] = field(default_factory=deque)
     told_before: deque[tuple[int, int]] = field(default_factory=deque)
+    phases: tuple[int, ...] = ()
+    give_ma: int = 0
+    may_give_ma: int = 0
     power_w: int | None = None
     told_ma: int | None = None
     written_at_ms: int | None = None
@@ -128,11 +153,16 @@ class ChargerKnown:
         """The IEC 61851-1 letter, X while it cannot say."""
         return str(self.values.get("state", "X"))
 
-    def read(self, charger: Charger, at_ms: int, values: dict[str, int | str]) -> None:
+    def read(self, charger: Charger, at_ms: int, values: dict[str, int | str], voltage_v: int = 230) -> None:
         """Take in a reading, and see whether the last decrease has arrived."""
         self.values.update(values)
         self.at_ms = at_ms
         currents = on_site_phases(values, CURRENT_KEYS, charger.phases)
+        if charger.discharge_ma:
+            currents = _given_back(values, currents, charger.phases, voltage_v)
+            if currents is not None or "power_w" in values:
+                self.phases = charger.phases
+                self.may_give_ma = max(self.give_ma, -min(currents or (0,)))
         if currents is not None:
             most_ma = self._ours_ma(at_ms)
             ours = (min(currents[0], most_ma), min(currents[1], most_ma), min(currents[2], most_ma))
@@ -152,7 +182,7 @@ class ChargerKnown:
         if self.told_ma is None:
             # What an earlier life of ours has written is still there, and readable.
             if isinstance(back, int):
-                self.may_ma = max(back, drawn_ma or 0)
+                self.may_ma = max(0, back, drawn_ma or 0)
             return
         rising = self._rising(at_ms, drawn_ma)
         if self.written_at_ms is not None and at_ms > self.written_at_ms and not rising:
@@ -207,6 +237,11 @@ class ChargerKnown:
             self.changed_at_ms = now_ms
             self.may_ma = max(self.may_ma, current_ma)
 
+    def give(self, current_ma: int) -> None:
+        """Note what it is told to give back now; 0 for nothing."""
+        self.give_ma = current_ma
+        self.may_give_ma = max(self.may_give_ma, current_ma)
+
     def written(self, current_ma: int, at_ms: int) -> None:
         """Note that the device has accepted a setpoint; an older one than the newest says nothing."""
         if current_ma == self.told_ma and self.written_at_ms is None:
@@ -237,11 +272,12 @@ class ChargerKnown:
 
         bracket_ms: how far before the moment the bracket opens; the reading before that belongs to it.
         Zero where nobody has measured since the bracket opened: a charger that has fallen silent may have
-        let go of what it drew.
+        let go of what it drew.  What it may be giving back it may give still, and stop any moment: it counts.
         """
-        none: Triple = (0, 0, 0)
         if not self.currents or self.currents[-1][0] < at_ms - bracket_ms:
-            return none, none, none
+            given = [-self.may_give_ma if p in self.phases else 0 for p in PHASES]
+            worst: Triple = (given[0], given[1], given[2])
+            return worst, worst, worst
         nearest_ms, _, nearest = self.currents[-1]
         lowest = highest = nearest
         for read_ms, _, now in reversed(self.currents):
@@ -274,7 +310,7 @@ class State:
         if device in self.meters:
             self.meters[device].read(self._meters[device], at_ms, values)
         elif device in self.chargers:
-            self.chargers[device].read(self._chargers[device], at_ms, values)
+            self.chargers[device].read(self._chargers[device], at_ms, values, self.site.voltage_v)
 
     def identified(self, device: str, identity: dict[str, int | str]) -> None:
         """Note that a device was recognised; only then is it asked and told anything (I9)."""
@@ -294,7 +330,7 @@ class State:
     def written(self, charger: str, current_ma: int, at_ms: int) -> None:
         """Note that a charger has accepted a setpoint."""
         if charger in self.chargers:
-            self.chargers[charger].written(current_ma, at_ms)
+            self.chargers[charger].written(max(0, current_ma), at_ms)  # what it gives back is no draw
 
     def valid_for_ms(self, charger: Charger) -> int:
         """Return how long a charger holds a setpoint without us: as set by the installer, else as read."""

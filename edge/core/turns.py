@@ -120,7 +120,7 @@ class Turns:
 
     def _useful_ma(self, charger: Charger, want: Want, state: str) -> int:
         if want.max_ma == 0:
-            return charger.min_ma if charger.keep_on and state in CAN_CHARGE else 0
+            return charger.min_ma if charger.keep_on and state in CAN_CHARGE and not want.give_ma else 0
         use = self._uses.get(charger.id, Use())
         return unused.useful_max_ma(use, charger.min_ma, want.max_ma)
 

@@ -52,6 +52,7 @@ def record(
     plan: PlanNow | None = None,
     grid: list[GridNow] | None = None,
     promised: Mapping[str, Judged] | None = None,
+    giving: Mapping[str, int] | None = None,
 ) -> TickRecord:
     """Return the record of a tick; call it after the setpoints have been told."""
     granted = {s.charger: s for s in verdict.setpoints}
@@ -60,7 +61,7 @@ def record(
     chargers = [
         _charger(c, tick, state.chargers[c.id], wants[c.id], granted[c.id].current_ma,
                  explained(granted[c.id].because, wants[c.id], rooms, others), held[c.id], diary, calendar,
-                 (promised or {}).get(c.id))
+                 (promised or {}).get(c.id), (giving or {}).get(c.id, 0))
         for c in site.chargers
     ]  # fmt: skip
     silent = [n.id for n in site.nodes if n.meter and not others[n.id].known]
@@ -114,6 +115,7 @@ def _charger(
     diary: Diary,
     calendar: Calendar,
     judged: Judged | None,
+    giving_ma: int = 0,
 ) -> ChargerNow:
     stay = calendar.stay(charger.id, tick.wall_ms)
     return ChargerNow(
@@ -140,4 +142,5 @@ def _charger(
         short_wh=judged.short_wh if judged else 0,
         age_ms=None if known.at_ms is None else tick.at_ms - known.at_ms,
         soc_pm=soc if isinstance(soc := known.values.get("soc_pm"), int) and not held.silent else None,
+        giving_ma=giving_ma,
     )

@@ -17,10 +17,25 @@ LONG_SLOT_MS = 10 * 60_000
 Four = tuple[int, int, int, int]  # mA on L1, L2, L3, and W
 
 
+class Giver(msgspec.Struct, frozen=True):
+    """What a vehicle may give back: it has now_wh of full_wh, keeps keep_wh, and is to have target_wh.
+
+    gives_w: at most.  cycle_micro: what a kWh given back wears, in millionths.
+    """
+
+    now_wh: int
+    keep_wh: int
+    full_wh: int
+    target_wh: int
+    gives_w: int
+    cycle_micro: int
+
+
 class Stayer(msgspec.Struct, frozen=True):
     """A vehicle that is there, or will come by its window, and what it still needs.
 
     takes_w: what it draws at max_ma; less than the charger's phases say where it uses fewer of them.
+    giver: None where nothing may be taken out of it.  part: of two needs of one vehicle, "<" the first.
     """
 
     charger: str
@@ -33,6 +48,8 @@ class Stayer(msgspec.Struct, frozen=True):
     phases: tuple[int, ...]
     priority: int
     present: bool
+    giver: Giver | None = None
+    part: str = ""
 
 
 class Draw(msgspec.Struct, frozen=True):
@@ -114,7 +131,9 @@ class Prospect(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct, frozen=True, array_like=True):
-    """Slots of one current, which may be 0.  left_wh: what the plan gives from here on until the departure.
+    """Slots of one current, which may be 0, or below it: then it gives back.
+
+    left_wh: what the plan gives from here on until the departure, less what it takes out.
 
     ahead: taking more now costs nothing: no later slot of this vehicle is cheaper, no peak is paid for.
     """

@@ -142,12 +142,16 @@ class LoadBlock(Kept, frozen=True):
 
 
 class ChargeBlock(Kept, frozen=True):
-    """What a session got in a quarter of an hour: the vehicle's part of a LoadBlock."""
+    """What a session got in a quarter of an hour: the vehicle's part of a LoadBlock.
+
+    given_wh: what it gave back meanwhile, by its charger's power over time.
+    """
 
     session_id: str
     start_wall_ms: int
     charger: str
     energy_wh: int
+    given_wh: int = 0
 
 
 class LoadSlot(Kept, frozen=True):
@@ -287,6 +291,7 @@ class ChargerNow(msgspec.Struct, frozen=True):
     may_draw_ma: the worst case that the depot counts with (I1).  soc_pm: state of charge in thousandths,
     where the charger knows it.  promise, its reason and what would change it, short_wh: as in Promise.
     window_source: as in Window, of the one that holds; "" without one.
+    giving_ma: what it is told to give back, per phase.
     """
 
     id: str
@@ -312,6 +317,7 @@ class ChargerNow(msgspec.Struct, frozen=True):
     promise_change: str = ""
     short_wh: int = 0
     window_source: str = ""
+    giving_ma: int = 0
 
 
 class PriceNow(msgspec.Struct, frozen=True):

@@ -46,7 +46,10 @@ Caps = dict[int, float]
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A session as it was.  blocks: what it got, in Wh by quarter of an hour; full_w: what it could take."""
+    """A session as it was.  blocks: what it got, in Wh by quarter of an hour; full_w: what it could take.
+
+    given: what it gave back, likewise.
+    """
 
     session_id: str
     charger: str
@@ -55,6 +58,7 @@ class Stay(msgspec.Struct, frozen=True):
     to_wall_ms: int
     blocks: dict[int, int]
     full_w: int
+    given: dict[int, int] = {}
 
     @property
     def energy_wh(self) -> int:

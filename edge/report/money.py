@@ -5,6 +5,8 @@
 Rule 1: all three ways are billed by the same bill, with the same load beside charging, and every vehicle gets
         in each what it really got, while it really was there.
 Rule 2: what charging cost is the bill less the bill without any charging.
+        What vehicles gave back is import and export saved, and in the bill as it was; the other two ways give
+        each vehicle what it got less what it gave, and nobody gives anything.
 Rule 3: a vehicle pays for its energy at the price of its time; the rest (demand, subscription, what tiers
         make of it) is shared by energy.
 
@@ -70,9 +72,14 @@ def stays(
 ) -> list[Stay]:
     """Return who was there in a month, until when, and what each got in which quarter of an hour."""
     got: dict[str, dict[int, int]] = {}
+    given: dict[str, dict[int, int]] = {}
     for block in blocks:
-        if from_ms <= block.start_wall_ms < to_ms and block.energy_wh > 0:
+        if not from_ms <= block.start_wall_ms < to_ms:
+            continue
+        if block.energy_wh > 0:
             got.setdefault(block.session_id, {})[block.start_wall_ms] = block.energy_wh
+        if block.given_wh > 0:
+            given.setdefault(block.session_id, {})[block.start_wall_ms] = block.given_wh
     known = [s for s in sessions if s.id in got]
     rated = {c.id: c.max_ma * len(c.phases) * site.voltage_v // 1000 for c in site.chargers}
     seen: dict[str, int] = {}
@@ -89,7 +96,8 @@ def stays(
         begin_ms = max(from_ms, s.start_wall_ms)
         if min(blocks_of) + QUARTER_MS <= begin_ms:  # counted before the session's own beginning
             begin_ms = min(blocks_of)
-        found.append(Stay(s.id, s.charger, s.vehicle, begin_ms, end_ms, blocks_of, full_w))
+        back = given.get(s.id, {})
+        found.append(Stay(s.id, s.charger, s.vehicle, begin_ms, end_ms, blocks_of, full_w, back))
     return sorted(found, key=lambda stay: (stay.from_wall_ms, stay.session_id))
 
 
@@ -110,11 +118,16 @@ def uncontrolled(stays: Iterable[Stay]) -> dict[str, dict[int, int]]:
 
 
 def charged_otherwise(quarters: Iterable[Quarter], stays: Sequence[Stay], way: Charged) -> list[Quarter]:
-    """Return the site's load had charging been `way`.  Charging takes from export first."""
+    """Return the site's load had charging been `way`, and nobody given anything back.
+
+    Charging takes from export first, and so does what is not given back.
+    """
     change: dict[int, int] = {}
     for stay in stays:
         for start, wh in stay.blocks.items():
             change[start] = change.get(start, 0) - wh
+        for start, wh in stay.given.items():
+            change[start] = change.get(start, 0) + wh
         for start, wh in way.get(stay.session_id, {}).items():
             change[start] = change.get(start, 0) + wh
     known = {q.start_wall_ms: q for q in quarters}
@@ -157,9 +170,12 @@ def money(
         load = quarters if way is real else charged_otherwise(quarters, stays, way)
         return bill(tariff, load, month)
 
-    during = [q for q in quarters if from_ms <= q.start_wall_ms < to_ms]
-    found = best(site, tariff, during, stays, lambda way: billed(way).total_micro, watch)
-    ways: dict[str, Charged] = {"billed": real, "uncontrolled": uncontrolled(stays), "hindsight": found.way}
+    kept = [_kept(stay) for stay in stays]
+    gave = any(stay.given for stay in stays)
+    plain = charged_otherwise(quarters, stays, {s.session_id: s.blocks for s in kept}) if gave else quarters
+    during = [q for q in plain if from_ms <= q.start_wall_ms < to_ms]
+    found = best(site, tariff, during, kept, lambda way: billed(way).total_micro, watch)
+    ways: dict[str, Charged] = {"billed": real, "uncontrolled": uncontrolled(kept), "hindsight": found.way}
     energy_wh = sum(s.energy_wh for s in stays)
     made = [_way(name, billed(way), without, energy_wh) for name, way in ways.items()]
     parts = {way.name: _parts(book, stays, ways[way.name], way.charging_micro) for way in made}
@@ -170,8 +186,30 @@ def money(
         ways=made,
         vehicles=_vehicles(stays, parts),
         gap_ppm=found.gap_ppm,
-        notes=_notes(site, made),
+        notes=[*_notes(site, made), *_given_notes(stays)],
     )
+
+
+def _kept(stay: Stay) -> Stay:
+    """Return a stay in which nothing was given back: it got so much less, last in time first."""
+    left_wh = sum(stay.given.values())
+    if not left_wh:
+        return stay
+    blocks = dict(stay.blocks)
+    for start in sorted(blocks, reverse=True):
+        less_wh = min(left_wh, blocks[start])
+        blocks[start], left_wh = blocks[start] - less_wh, left_wh - less_wh
+    return msgspec.structs.replace(stay, blocks={at: wh for at, wh in blocks.items() if wh}, given={})
+
+
+def _given_notes(stays: Sequence[Stay]) -> list[str]:
+    given_wh = sum(sum(stay.given.values()) for stay in stays)
+    if not given_wh:
+        return []
+    return [
+        f"billed: vehicles gave back {given_wh / 1000:.1f} kWh; what that saved is in the bill and shared by "
+        "energy; the other ways give nothing back, and spare that energy but none of its losses"
+    ]
 
 
 def _way(name: str, of: Bill, without_micro: int, energy_wh: int) -> Way:

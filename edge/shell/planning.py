@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.core import prospect as prospects
-from edge.core.dayplan import day_plan
+from edge.core.dayplan import day_plan, regretted
 from edge.core.plan import IDLE_ITERATIONS, Solver
 from edge.model.dayplan import DayPlan
 from edge.model.flow import MakePlan, Planned
@@ -99,6 +99,11 @@ class Planning:
         solver = self._solver(drawn, from_wall_ms)
         self._solve(solver, begun_ms)
         plan = solver.plan()
+        if regretted(drawn, plan):
+            drawn = prospects.draw(self._site, wish.prospect, giving=False)
+            solver = Solver(drawn.problem, solver)
+            self._solve(solver, begun_ms)
+            plan = solver.plan()
         self._last = (solver, from_wall_ms)
         roomy = prospects.with_room(drawn, wish.prospect, plan)
         if roomy is not None and self._wish is None:

@@ -56,6 +56,8 @@ class Charger:
         self.currents_a: tuple[float, float, float] = NO_PHASES
         self.voltages_v: tuple[float, float, float] = NO_PHASES
         self.energy_wh = 0.0
+        self.export_wh = 0.0
+        self.tripped = False  # what it gives back has failed; it still charges
         self.energy_phase_wh = [0.0, 0.0, 0.0]
         self.starts = 0
         self._stopped_at_ms: int | None = None
@@ -116,6 +118,12 @@ class Charger:
         return offered if offered >= LEAST_OFFER_A else 0.0
 
     @property
+    def gives_a(self) -> float:
+        """What it takes out of its vehicle, on each phase."""
+        stopped = self.fault or self.tripped or self.vehicle is None or self.guard_a is not None
+        return 0.0 if stopped else max(0.0, -self.pilot.value)
+
+    @property
     def state(self) -> str:
         """The state with its number, as chargers write it: A, B1, B2, C1, C2 or F.
 
@@ -125,6 +133,8 @@ class Charger:
             return "F"
         if self.vehicle is None:
             return "A"
+        if self.gives_a:
+            return "C2"
         return ("C" if self.closed else "B") + ("2" if self.offered_a else "1")
 
     @property
@@ -142,13 +152,19 @@ class Charger:
             return
         self._switch(vehicle, now_ms)
         used = min(vehicle.phases, len(self.phases))
-        vehicle.step(self.offered_a, self.closed, sum(voltages_v[:used]), now_ms, dt_ms)
+        if self.gives_a or vehicle.drawn_a < 0:
+            vehicle.give(self.gives_a, sum(voltages_v[:used]), dt_ms)
+        else:
+            vehicle.step(self.offered_a, self.closed, sum(voltages_v[:used]), now_ms, dt_ms)
         drawn = vehicle.drawn_a
         self.currents_a = (drawn, drawn if used > 1 else 0.0, drawn if used > 2 else 0.0)
         for p in range(3):
             wh = self.currents_a[p] * voltages_v[p] * dt_ms / 3_600_000
-            self.energy_phase_wh[p] += wh
-            self.energy_wh += wh
+            if wh >= 0:
+                self.energy_phase_wh[p] += wh
+                self.energy_wh += wh
+            else:
+                self.export_wh -= wh
 
     def _switch(self, vehicle: Vehicle, now_ms: int) -> None:
         """Move the contactor."""

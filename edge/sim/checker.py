@@ -7,6 +7,7 @@ however long it lasts.  What the utility and the demonstration do is told to it:
     Overloads   I1, I5   an overload that charging caused, or that lasts too long
     Raises      I1       a setpoint raised into room that was not free
     Breakers             a breaker of the quickest kind that IEC 60898 allows would have tripped
+    Backfeed    I1       what vehicles give back: export, breakers, what they keep
     Orders      I2       setpoints: 0 or within [min, max]; the charger's own maximum
     Limits      I5       an event's limit, from 13.2 s after its start to its end
     Fallbacks   I3       a meter lost: fallback currents within 6 s
@@ -16,63 +17,28 @@ Tolerance is what a meter of class 0.5 and a wallbox that tells tenths of an amp
 """
 
 import math
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from edge.model.site import Site
+from edge.sim.backfeed import Backfeed, charging_a
 from edge.sim.depot import Look
-
-# I5: sample 1 s, decide 0.2 s, write 2 s, then 5 s for the charger and 5 s for the vehicle.
-SEEN_MS, DOWN_MS = 3_200, 13_200
-FALLBACK_MS = 6_000  # 5 s of silence and a tick
-FOUND_MS = 10_000 + FALLBACK_MS  # a device that has come back is looked for every 10 s at least
-STARVED_MS = 900_000
-
-CLASS_PCT = 0.5
-NOISE_A = 0.3
-NOTHING_A = 0.5  # a charger that draws less is not charging
-
-PHASES = ("L1", "L2", "L3")
-
-
-class Violation(NamedTuple):
-    """at_ms: monotonic.  rule: the invariant.  where: node and phase, or charger."""
-
-    at_ms: int
-    rule: str
-    where: str
-    says: str
-
-
-class Check(Protocol):
-    """One rule."""
-
-    def see(self, look: Look) -> Iterator[Violation]:
-        """Take the next moment, and yield what it broke."""
-
-
-def tolerance_a(limit_a: float) -> float:
-    """Return by how much a current may exceed a limit unseen."""
-    return limit_a * CLASS_PCT / 100 + NOISE_A
-
-
-class Lowest:
-    """The lowest value of the last `span_ms`."""
-
-    def __init__(self, span_ms: int) -> None:
-        self.span_ms = span_ms
-        self._kept: deque[tuple[int, float]] = deque()  # values rise from left to right
-
-    def take(self, at_ms: int, value: float) -> float:
-        """Add a value and return the lowest."""
-        while self._kept and self._kept[-1][1] >= value:
-            self._kept.pop()
-        self._kept.append((at_ms, value))
-        while self._kept[0][0] < at_ms - self.span_ms:
-            self._kept.popleft()
-        return self._kept[0][1]
+from edge.sim.violation import (
+    CLASS_PCT,
+    DOWN_MS,
+    FALLBACK_MS,
+    FOUND_MS,
+    NOISE_A,
+    NOTHING_A,
+    PHASES,
+    SEEN_MS,
+    STARVED_MS,
+    Check,
+    Lowest,
+    Violation,
+    tolerance_a,
+)
 
 
 @dataclass
@@ -82,6 +48,9 @@ class Overloads:
     An overload is forgiven as far as the other load has risen within the last 13.2 s (that is the time in
     which chargers must make room), and while nothing charges there.  What exceeds this was caused by
     charging.  And none may last longer than 13.2 s.
+
+    What vehicles give back is left out: whatever is given may trip in this moment, on all of them at once,
+    and what charges must fit without it.
     """
 
     site: Site
@@ -97,7 +66,8 @@ class Overloads:
 
     def _one(self, look: Look, node: str, p: int, limit_a: float) -> Iterator[Violation]:
         key, at = (node, p), look.at_ms
-        other, total = look.other_a[node][p], look.total_a[node][p]
+        other = look.other_a[node][p]
+        total = other + charging_a(self.site, look, node, p)
         risen = other - self._lowest.setdefault(key, Lowest(DOWN_MS)).take(at, other)
         excess = total - limit_a - tolerance_a(limit_a)
         if excess <= 0 or total - other < NOTHING_A:
@@ -165,7 +135,7 @@ class Raises:
             seen = look.chargers[charger.id]
             here = p in charger.phases[: seen.vehicle_phases] and node in self.site.path(charger.node)
             if here:
-                may_a += max(seen.applied_a, seen.site_a[p])
+                may_a += max(0.0, seen.applied_a, seen.site_a[p])
         return may_a
 
 
@@ -223,6 +193,8 @@ class Orders:
         for charger in self.site.chargers:
             seen = look.chargers[charger.id]
             for told in seen.writes:
+                if told.current_ma < 0 and charger.min_ma <= -told.current_ma <= charger.discharge_ma:
+                    continue
                 if told.current_ma and not charger.min_ma <= told.current_ma <= charger.max_ma:
                     says = f"told {told.current_ma} mA, lawful is 0 or {charger.min_ma}…{charger.max_ma}"
                     yield Violation(told.at_ms, "I2", charger.id, says)
@@ -380,7 +352,7 @@ class Checker:
         self.site = site
         self.limits, self.fallbacks, self.hunger = Limits(site), Fallbacks(site), Hunger(starved_ms)
         self.checks: list[Check] = [
-            Overloads(site), Raises(site), Breakers(site), Orders(site),
+            Overloads(site), Raises(site), Breakers(site), Orders(site), Backfeed(site),
             self.limits, self.fallbacks, self.hunger,
         ]  # fmt: skip
         self.violations: list[Violation] = []

@@ -166,10 +166,12 @@ def values(device: Charger | Meter) -> dict[str, int | str]:
             "power_w": round(device.power_w),
             "energy_import_wh": round(device.energy_wh),
         }
-        if device.told is not None:
+        if device.told is not None and device.told.current_ma >= 0:
             found["setpoint_ma"] = device.told.current_ma
         if device.vehicle is not None and device.vehicle.card:
             found["tag"] = device.vehicle.card
+        if device.vehicle is not None and device.vehicle.soc_pm is not None:
+            found["soc_pm"] = device.vehicle.soc_pm
         currents, voltages = device.currents_a, device.voltages_v
     for n, (a, v) in enumerate(zip(currents, voltages, strict=True), 1):
         found[f"current_l{n}_ma"] = (

@@ -61,6 +61,7 @@ class ChargerLook:
     vehicle: str
     vehicle_phases: int
     silent: bool
+    soc_pm: int | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,7 @@ class Depot:
                 vehicle=c.vehicle.id if c.vehicle else "",
                 vehicle_phases=min(c.vehicle.phases, len(c.phases)) if c.vehicle else 0,
                 silent=c.silent,
+                soc_pm=c.vehicle.soc_pm if c.vehicle else None,
             )
         top = self.site.nodes[0].id
         return Look(

@@ -9,9 +9,10 @@ Orders of its own on the control channel (edge/sim/control.py), besides those of
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.sim.checker import Checker, EventLimit, Violation
+from edge.sim.checker import Checker, EventLimit
 from edge.sim.depot import Depot, Look
 from edge.sim.simulator import monotonic_ms
+from edge.sim.violation import Violation
 
 STOPS_LOOKING_MS = 60_000  # an event that is not complied with by then never was
 
@@ -64,7 +65,7 @@ class Judge:
         top = self.depot.site.nodes[0].id
         charging_w = sum(a * v for a, v in zip(self._charging_a(look, top), look.voltages_v, strict=True))
         told_w = sum(
-            look.chargers[c.id].applied_a * look.voltages_v[p]
+            max(0.0, look.chargers[c.id].applied_a) * look.voltages_v[p]
             for c in self.depot.site.chargers
             for p in c.phases[: look.chargers[c.id].vehicle_phases]
         )

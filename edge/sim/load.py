@@ -35,6 +35,7 @@ class OtherLoad:
     random: random.Random
     extra_a: list[float] = field(default_factory=lambda: [0.0] * PHASE_COUNT)  # added by a scenario
     quiet: bool = False  # base alone: no swing, machines or noise, for tests that compute by hand
+    sun_a: float = 0.0  # what a roof gives on every phase, set by a scenario
     held: bool = False  # the building obeys the utility too: nothing is switched on, the swing stands still
     now_a: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
@@ -66,6 +67,9 @@ class OtherLoad:
             min(max(s * most + extra + self.random.gauss(0.0, noise), 0.0), most) if most else 0.0
             for s, most, extra in zip(share, self.most_a, self.extra_a, strict=True)
         )
+        if self.sun_a:
+            a, b, c = self.now_a
+            self.now_a = (a - self.sun_a, b - self.sun_a, c - self.sun_a)
 
     def _switch(self, machine: _Machine, now_ms: int) -> None:
         if machine.until_ms == 0.0:  # the first look: keep the state for a while

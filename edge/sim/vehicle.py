@@ -20,6 +20,10 @@ LOWER_A_PER_S = 40.0
 TAPER_FROM = 0.85
 TAPER_TO = 0.10
 
+# A battery's own electronics give nothing below this; and of what leaves it so much arrives.
+EMPTY = 0.10
+EFFICIENCY = 0.90
+
 
 @dataclass
 class Vehicle:
@@ -29,6 +33,7 @@ class Vehicle:
     follows: share of the offer that it really draws; onboard chargers stay a little below.
     stay_ms: how long it remains plugged in.
     card: the RFID card that its driver shows, as hexadecimal digits; "" for none.
+    battery_wh, start_wh: what its battery holds, and what was in it when it came; 0: it gives nothing back.
     """
 
     id: str
@@ -38,6 +43,8 @@ class Vehicle:
     max_a: float = 16.0
     reaction_ms: int = 2_000
     follows: float = 0.98
+    battery_wh: float = 0.0
+    start_wh: float = 0.0
     got_wh: float = 0.0
     drawn_a: float = 0.0
     card: str = ""
@@ -57,6 +64,21 @@ class Vehicle:
     def asks(self) -> bool:
         """Whether it shows state C: it has seen a lawful offer and wants energy."""
         return self.hungry and self.seen.value >= LEAST_OFFER_A
+
+    @property
+    def soc_pm(self) -> int | None:
+        """Its state of charge in thousandths, rounded down to whole percents as cars tell it."""
+        if not self.battery_wh:
+            return None
+        return int((self.start_wh + self.got_wh) / self.battery_wh * 100) * 10
+
+    def give(self, wanted_a: float, volts_v: float, dt_ms: int) -> None:
+        """Give back for dt_ms, up to so much on each phase; an empty battery gives nothing."""
+        left = self.battery_wh and self.start_wh + self.got_wh > EMPTY * self.battery_wh
+        target = -min(wanted_a, self.max_a) if left else 0.0
+        reach = RAISE_A_PER_S * dt_ms / 1000
+        self.drawn_a = max(target, self.drawn_a - reach) if target < self.drawn_a else target
+        self.got_wh += self.drawn_a * volts_v * dt_ms / 3_600_000 / EFFICIENCY
 
     def wanted_a(self) -> float:
         """Return what it would take of the offer that it has seen."""

@@ -167,3 +167,19 @@ def test_a_session_that_flickers_is_not_counted_twice():
         sessions=[session(20_100, early)],
     )
     assert not [row for row in rows.values() if isinstance(row, ChargeBlock)]
+
+
+def test_what_a_vehicle_gives_back_is_kept_beside_what_it_gets() -> None:
+    load, session = Load(), Session("s", "bay-1", NOON - 1)
+    rows = {}
+    for second in range(0, 1_801):
+        wall_ms = NOON + second * 1000
+        given = {"bay-1": 7_200} if second < 600 else {}
+        for row in load.step(Tick(wall_ms - NOON, wall_ms), SiteNow(10_000, None), [session], given):
+            if isinstance(row, ChargeBlock):
+                rows[row.start_wall_ms] = row
+    # from the second tick on to the 600th: 599 s of 7.2 kW
+    assert [(r.energy_wh, r.given_wh) for r in rows.values()] == [(0, 7_200 * 599 // 3_600)]
+    again = Load()
+    again.restored(Restored(0, NOON + 700_000, "b", None, [*rows.values()], [], [], {}))
+    assert again._given_wms == {"s": 1_198 * 3_600_000}

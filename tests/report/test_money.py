@@ -350,3 +350,40 @@ def test_the_command_says_what_is_wrong(capsys, kept):
     assert cost(capsys, kept, "--month", "2026-11", "--tariff", kept / "none.toml")[0] == 2
     code = main(["cost", "--month", "2026-11", "--store", str(kept / "depot.db")])
     assert code == 2 and "expected --site FILE" in capsys.readouterr().err
+
+
+def test_what_was_given_back_is_in_the_bill_and_not_in_the_other_ways():
+    """5 kWh out at 40 cents from 17 to 18, where 6 kW flow elsewhere; 25 in at 10 cents from 22 on.
+
+    Without any vehicle 6 kWh would have been bought in that hour, not 1.  Uncontrolled, 20 kWh go in from 17
+    on, at 40 cents: 10 kW until 19.
+    """
+    begin, night = at("2026-11-10T17:00"), at("2026-11-10T22:00")
+    blocks = {night + n * QUARTER_MS: 2_500 for n in range(10)}
+    given = {begin + n * QUARTER_MS: 1_250 for n in range(4)}
+    van = Stay("van", "bay-1", "van", begin, at("2026-11-11T06:00"), blocks, 10_000, given)
+    load = [
+        q._replace(import_wh=1_500 + blocks.get(q.start_wall_ms, 0) - given.get(q.start_wall_ms, 0))
+        for q in month("UTC", 2026, 11, 0)
+    ]
+    found = money(depot(), tariff(), "2026-11", load, [van])
+    ways = by_name(found)
+    assert ways["billed"].charging_micro == pytest.approx((25 * 0.10 - 5 * 0.40) * 1e6, abs=1)
+    assert ways["uncontrolled"].charging_micro == pytest.approx(20 * 0.40 * 1e6, abs=1)
+    assert ways["hindsight"].charging_micro == pytest.approx(20 * 0.10 * 1e6, abs=1)
+    assert any("gave back 5.0 kWh" in note for note in found.notes)
+
+
+def test_what_is_given_beyond_the_load_is_export_as_the_meter_counted_it():
+    begin = at("2026-11-10T17:00")
+    van = Stay("van", "bay-1", "van", begin, begin + HOUR_MS, {begin: 10}, 10_000, {begin: 1_000})
+    (quarter,) = charged_otherwise([Quarter(begin, 0, export_wh=400)], [van], {})
+    assert (quarter.import_wh, quarter.export_wh) == (590, 0)
+
+
+def test_rows_of_the_store_bring_what_was_given():
+    begin = at("2026-11-10T17:00")
+    session = Session("s", "bay-1", begin, begin + HOUR_MS, power_w_max=8_000)
+    rows = [ChargeBlock("s", begin, "bay-1", 0, 700), ChargeBlock("s", begin + QUARTER_MS, "bay-1", 900)]
+    (found,) = stays(depot(), [session], rows, begin, begin + HOUR_MS)
+    assert (found.blocks, found.given) == ({begin + QUARTER_MS: 900}, {begin: 700})

@@ -192,6 +192,42 @@ def test_fed_it_keeps_its_setpoint(charging):
     assert charging.twin.currents_a[0] == pytest.approx(before_a)
 
 
+def gives(vehicle: Vehicle, start_wh: float) -> None:
+    vehicle.battery_wh, vehicle.start_wh = 60_000.0, start_wh
+
+
+@pytest.mark.parametrize("charging", ["sigenergy_evdc", "wallbox_quasar"], indirect=True)
+def test_a_vehicle_gives_back_over_its_own_registers(charging):
+    """Told below 0 it discharges, its readings say so, and a pause or a charging current ends that."""
+    assert charging.twin.vehicle is not None
+    gives(charging.twin.vehicle, 40_000.0)
+    tell(charging, -10_000)
+    charging.go(12, feed=True)
+    seen, twin = charging.readings(), charging.twin
+    assert -10.0 <= twin.currents_a[0] < -8.5
+    assert seen["power_w"] == pytest.approx(twin.power_w, rel=0.02) and seen["power_w"] < -1_800
+    assert (seen["state"], seen["soc_pm"] // 10) == ("C", 66)
+    tell(charging, 0)
+    charging.go(10, feed=True)
+    assert twin.currents_a == (0.0, 0.0, 0.0)
+    tell(charging, 10_000)
+    charging.go(12, feed=True)
+    assert twin.currents_a[0] > 8
+
+
+def test_a_discharge_ends_by_itself_when_nothing_is_heard(charging):
+    """I4, where the device watches us; the site check wants a board where it does not."""
+    control, kind = charging.device.table.control, charging.device.table.supervision.kind
+    if not control.discharge or kind == "none":
+        return
+    gives(charging.twin.vehicle, 40_000.0)
+    tell(charging, -10_000)
+    charging.go(12, feed=True)
+    assert charging.twin.currents_a[0] < -8
+    charging.go(200)
+    assert charging.twin.currents_a[0] >= 0
+
+
 # -- what single families are known for ------------------------------------------------------------------
 
 

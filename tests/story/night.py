@@ -33,6 +33,7 @@ class Bay:
     """can_a: what its vehicle takes at most, on `phases` phases.  soc_wh: what it arrives with, of 60 kWh.
 
     tag: the pseudonym of the card that was shown.
+    given_wh: what it has given back, of which a tenth is lost on the way.
     """
 
     can_a: int = 32
@@ -42,6 +43,11 @@ class Bay:
     energy_wh: float = 1_000_000.0
     soc_wh: int | None = None
     tag: str = ""
+    given_wh: float = 0.0
+
+    @property
+    def battery_wh(self) -> float:
+        return (self.soc_wh or 0) + self.energy_wh - 1_000_000 - self.given_wh / 0.9
 
     @property
     def draws_ma(self) -> int:
@@ -87,7 +93,8 @@ class Night:
         total_ma = [self.other_a * 1000] * 3
         for name, bay in self.bays.items():
             draws = [bay.draws_ma if p < bay.phases else 0 for p in range(3)]
-            bay.energy_wh += sum(draws) * 230 / 1000 / 60
+            bay.energy_wh += max(0, sum(draws)) * 230 / 1000 / 60
+            bay.given_wh += max(0, -sum(draws)) * 230 / 1000 / 60
             total_ma = [a + b for a, b in zip(total_ma, draws, strict=True)]
             self.say(self._reading(now - 300, name, bay, draws))
         currents: dict[str, int | str] = {f"current_l{p + 1}_ma": total_ma[p] for p in range(3)}
@@ -121,13 +128,13 @@ class Night:
         values |= {
             "state": state,
             "power_w": sum(draws) * 230 // 1000,
-            "setpoint_ma": bay.told_ma,
+            "setpoint_ma": max(0, bay.told_ma),
             "energy_import_wh": round(bay.energy_wh),
         }
         if bay.tag:
             values["tag"] = bay.tag
         if bay.soc_wh is not None:
-            values["soc_pm"] = round(bay.soc_wh + bay.energy_wh - 1_000_000) * 1000 // 60_000
+            values["soc_pm"] = round(bay.battery_wh) * 1000 // 60_000
         return Reading(at_ms, name, values)
 
     # What a story asks.

@@ -42,6 +42,9 @@ class TableCharger(Charger):
         control = table.control
         steps = control.set if control else ()
         self._currents = {s.setting for s in steps if s.what == "current"}
+        self._discharges = {
+            s.setting for s in (control.discharge if control else ()) if s.what == "discharge"
+        }
         armed = (*table.arm, *table.commission)
         self._fallbacks = {s.setting for s in armed if s.what == "fallback"}
         self._times = {s.setting for s in armed if s.what == "time"}
@@ -122,6 +125,10 @@ class TableCharger(Charger):
             self.time_ms = nominal(value)
         elif setting.name in self._currents:
             self._set_current(setting, count, value)
+        elif setting.name in self._discharges:
+            if value > 0:
+                self._wanted_a = -self._amps(setting, value)
+                self.take_setpoint(0.0 if self.paused else self._wanted_a)
         elif any(s.setting == setting.name for s in self._pauses):
             self.take_setpoint(0.0 if self.paused else self._wanted_a or 0.0)
 
@@ -182,7 +189,7 @@ class TableCharger(Charger):
         session_wh = self.vehicle.got_wh if self.vehicle else 0.0
         applied_ma = nominal(self.applied_a() * 1000)
         found: dict[str, int | str] = {
-            "state": "B" if letter == "C" and not self.offered_a else letter,
+            "state": "B" if letter == "C" and not self.offered_a and not self.gives_a else letter,
             "plugged": int(self.vehicle is not None),
             "charging": int(self.closed),
             "enabled": int(not self.paused),
@@ -193,7 +200,9 @@ class TableCharger(Charger):
             "error_code": int(self.fault),
             "power_w": nominal(self.power_w),
             "energy_import_wh": nominal(self.energy_wh),
+            "energy_export_wh": nominal(self.export_wh),
             "session_energy_wh": nominal(session_wh),
+            "soc_pm": (self.vehicle.soc_pm if self.vehicle else None) or 0,
             "session_time_s": (self.now_ms - self.plugged_at_ms) // 1000 if self.vehicle else 0,
             "frequency_mhz": 50_000,
             "power_factor_pm": 1_000,
