@@ -6,7 +6,7 @@ midnight; arrival and departure are rounded down, a visit lasts 144 slots at mos
 at the full 32 A: the setting of Lee et al., "ACN-Sim" (arXiv 2012.02809), section on constrained sites.
 
 Sources: acnportal 0.3.3, acnsim/network/sites/caltech_acn.py (stations, pairs of lines, limits);
-sessions: ACN-Data (Lee, Li, Low, e-Energy 2019), see data/ACN.md.
+sessions: ACN-Data (Lee, Li, Low, e-Energy 2019), see data/README.md.
 """
 
 import csv
