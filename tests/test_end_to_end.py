@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -19,8 +20,9 @@ from drivers import library
 from edge.core.controller import Controller
 from edge.model.flow import Event, Identified, Lost, Noted, Reading, SetCurrent, SetRelays, Tick
 from edge.model.site import Address, Board, Charger, Line, Meter, Node, Site
-from edge.shell import buses
+from edge.shell import buses, control
 from edge.shell.clock import Clock
+from edge.shell.controlusers import AskTokenAdd, AskUserAdd
 from edge.shell.sitefile import load
 from edge.sim import demo
 from edge.sim.demosite import free_ports
@@ -393,6 +395,32 @@ def traffic() -> list[dict[str, Any]]:
     """What was heard so far: topic, qos, retain, payload."""
     lines = TRAFFIC.read_text(errors="replace").splitlines()
     return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+@needs_clients
+def test_the_page_shows_the_lines_and_the_frames_on_them(depot: demo.Running) -> None:
+    control.ask(depot.site.state, AskUserAdd("tester", "electrician"))
+    _, secret = control.ask(depot.site.state, AskTokenAdd("trace", "electrician"))
+
+    def asked(method: str, path: str) -> Any:
+        headers = {"Authorization": f"Bearer {secret}"}
+        request = urllib.request.Request(f"{demo.page(depot.port)}{path}", method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    lines = asked("GET", "api/devices")
+    found = {d["id"]: d for line in lines for d in line["devices"]}
+    drawn = [*depot.drawn.meters, *depot.drawn.chargers, *depot.drawn.boards]
+    assert set(found) == {d.id for d in drawn} and {d["state"] for d in found.values()} == {"found"}
+    assert {line["kind"] for line in lines} == {"serial", "tcp"}
+    trace = asked("POST", "api/devices/main-meter/trace?seconds=3")
+    # Modbus Messaging on TCP/IP V1.0b, 3.1: transaction, protocol 0, length of what follows, unit.
+    frames = [(f["direction"], bytes.fromhex(f["hex"])) for f in trace["frames"]]
+    assert {direction for direction, _ in frames} == {"out", "in"}
+    for _, data in frames:
+        assert data[2:4] == b"\0\0" and int.from_bytes(data[4:6], "big") == len(data) - 6
+    audit = asked("GET", "api/audit?text=trace")["lines"]
+    assert any("token trace made as electrician" in line["what"] for line in audit)
 
 
 @needs_clients
