@@ -54,6 +54,7 @@ bench: test-venv
 	$(BIN)/depot bench disk --quick
 	$(BIN)/depot bench network --quick
 	$(BIN)/depot bench outage --quick
+	$(BIN)/depot bench commission --quick
 
 # acnportal, the peer of `depot bench day`: apart from the site-packages, for it brings a package `tests` of its own.
 bench-peers: test-venv

@@ -158,7 +158,7 @@ def _factors(meter: Meter, last: dict[str, int], figures: list[Figure]) -> list[
         says = f"on {' and '.join(crossed)} current and voltage are of different phases: swap their CTs"
         return [Finding("meters", meter.id, "fault", "CTs swapped", says)]
     if backwards:
-        says = f"power flows out on {' and '.join(backwards)}: generation, or a CT the wrong way round"
+        says = f"on {' and '.join(backwards)}: generation, or a CT the wrong way round; step 3 tells"
         return [_open(meter.id, "power flows out", says)]
     return []
 

@@ -169,7 +169,7 @@ class Commission:
         sound = [c for c in self._obedient() if not self._faulty(c.id)]
         if len(sound) < len(self.site.chargers):
             left = ", ".join(c.id for c in self.site.chargers if c not in sound)
-            says = f"not tested with the whole depot: {left} would not be held (see their faults)"
+            says = f"{left} would not be held (see there): a dead gateway and silent meters were not tested"
             finding = Finding("fallback", "", "open", "not the whole depot", says)
             self._write(Result("fallback", "gateway", findings=[finding]))
             return
@@ -188,7 +188,7 @@ class Commission:
             return
         wild = [c.id for c in self.site.chargers if self._faulty(c.id)]
         if wild:
-            says = f"not tested: {', '.join(wild)} would not be held; mend that first"
+            says = f"{', '.join(wild)} would not be held; mend that first"
             self._write(Result("holds", "", findings=[Finding("holds", "", "open", "not tested", says)]))
             return
         await self._test("", commission_tests.holds(self.site, trusted))
