@@ -99,8 +99,11 @@ SUMMER, WINTER = (0.05623, 0.0925, 0.26668, 0.0925, 0.05623), (0.06087, 0.07492,
 
 
 @cache
-def visits(site: str, month: str) -> tuple[Visit, ...]:
-    """Return a month's visits, in order of arrival.  Those without time or energy are left out."""
+def visits(site: str, month: str, days: int = 31) -> tuple[Visit, ...]:
+    """Return the visits of a month's first days, in order of arrival.
+
+    Those without time or energy are left out.
+    """
     first = date.fromisoformat(f"{month}-01").toordinal()
     found = []
     with gzip.open(DATA / f"acn_{site}_2019.csv.gz", "rt") as file:
@@ -110,7 +113,7 @@ def visits(site: str, month: str) -> tuple[Visit, ...]:
             arrives, leaves = _slot(row["arrival"], first), _slot(row["departure"], first)
             leaves = min(leaves, arrives + LONGEST_SLOTS)
             kwh = min(float(row["delivered_kwh"]), (leaves - arrives) * SLOT_KWH) - LESS_KWH
-            if kwh > 0:
+            if kwh > 0 and arrives < days * DAY_SLOTS:
                 found.append(Visit(arrives, leaves, kwh, row["station"]))
     return tuple(sorted(found))
 
