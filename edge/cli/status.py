@@ -49,6 +49,11 @@ def lines(status: Status) -> Iterator[str]:
         yield f"plan: {status.plan.words}"
         if status.plan.steps:
             yield f"next: {', '.join(status.plan.steps)}"
+    for learned in status.learned:
+        if learned.used:
+            yield f"usual: {learned.words}"
+            if learned.error_words:
+                yield f"  last predictions: {learned.error_words}"
     for alert in [*status.violations, status.fallback]:
         if alert:
             yield f"look at this: {alert}"

@@ -7,8 +7,15 @@ from typing import Any
 
 from edge.cli import CallError, asking
 from edge.cli.helptext import Help
-from edge.shell.answers import DeskError, Status, WindowPreview, WindowStatus
-from edge.shell.control import AskStatus, AskWindowAdd, AskWindowImport, AskWindowRemove, AskWindows
+from edge.shell.answers import DeskError, ForgottenStatus, Status, WindowPreview, WindowStatus
+from edge.shell.control import (
+    AskStatus,
+    AskWindowAdd,
+    AskWindowForget,
+    AskWindowImport,
+    AskWindowRemove,
+    AskWindows,
+)
 from edge.shell.windowfiles import read
 from edge.shell.windowneeds import ARRIVES_WITH
 from edge.shell.windows import WindowWish
@@ -25,6 +32,7 @@ EPILOG = """examples:
   depot window import vans.csv               what would become of them
   depot window import fleet.ics --apply      and do it, all or none
   depot window remove van-12
+  depot window forget bay-3                  what was learned of it
 
 A ready-by that is earlier than the start is on the next day.  Energy is in kWh.  Days are those of the
 start.  Priority 0 is served first.  An id that exists is replaced.  Times are local to the site.
@@ -36,7 +44,7 @@ follows it to wherever it is plugged in, where the charger tells who is there.
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = EPILOG
-    doing = parser.add_subparsers(dest="doing", metavar="add|list|import|remove", required=True)
+    doing = parser.add_subparsers(dest="doing", metavar="add|list|import|remove|forget", required=True)
     alike: dict[str, Any] = {"epilog": EPILOG, "formatter_class": Help}
 
     add = doing.add_parser("add", help="add a window, or replace the one with that id", **alike)
@@ -77,15 +85,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
     asking.arguments(doing.add_parser("list", help="all windows: of the site file, and added here", **alike))
 
+    forget = doing.add_parser("forget", help="forget what was learned of a bay", **alike)
+    forget.add_argument("charger", metavar="CHARGER", help="its id in the site file")
+    asking.arguments(forget)
+
     remove = doing.add_parser("remove", help="remove a window that was added here", **alike)
     remove.add_argument("id", metavar="ID")
     asking.arguments(remove)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Add, list, import or remove.  Returns 0; 1 where windows of a file are refused."""
+    """Add, list, import, remove or forget.  Returns 0; 1 where windows of a file are refused."""
     if args.doing == "import":
         return _import(args)
+    if args.doing == "forget":
+        return _forget(args)
     if args.doing == "list":
         windows = asking.ask(args.state, AskWindows(), list[WindowStatus])
         if args.json:
@@ -126,6 +140,16 @@ def run(args: argparse.Namespace) -> int:
         print(f"{'removed' if args.doing == 'remove' else 'added'} {window.id}: {window.words}")
     if window.note and args.doing == "add":
         print(f"depot: {window.note}", file=sys.stderr)
+    return 0
+
+
+def _forget(args: argparse.Namespace) -> int:
+    """Have the stays of a bay forgotten."""
+    forgotten = asking.ask(args.state, AskWindowForget(args.charger), ForgottenStatus)
+    if args.json:
+        asking.print_json(forgotten)
+    else:
+        print(f"{forgotten.charger}: stays until now are forgotten; it is learned anew from the next on")
     return 0
 
 

@@ -41,6 +41,7 @@ class Vehicle:
     takes_w: at max_ma, on the phases that it uses.  step: what the plan has for it now, None without one.
     soc_pm: its state of charge in thousandths, where the charger tells it.
     starts_after: UTC ms before which it does not begin, drawn at random; 0 for none.
+    full: it has stopped by itself.  taper_ms: how much longer than at takes_w it needs (core/taper.py).
     """
 
     charger: str
@@ -55,6 +56,8 @@ class Vehicle:
     step: Step | None = None
     starts_after: int = 0
     soc_pm: int | None = None
+    full: bool = False
+    taper_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ def want(vehicle: Vehicle, prices: list[PriceNow], wall_ms: int, timezone: str, 
         now = Want(vehicle.charger, vehicle.max_ma, why, 0, None, None, "", exempt=vehicle.exempt)
         return _delayed(now, vehicle, wall_ms, timezone)
     found = _with_window(vehicle, vehicle.stay, prices, wall_ms, timezone)
+    if vehicle.stay.because:
+        found = replace(found, because=f"{found.because}; {vehicle.stay.because}")
     return _delayed(_on_arrival(found, vehicle, vehicle.stay), vehicle, wall_ms, timezone)
 
 
@@ -134,6 +139,9 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     given = _giving(vehicle, stay, left_wh, wall_ms, timezone)
     if given is not None:
         return given
+    if not stay.window.stated and (left_wh == 0 or vehicle.full):
+        what = "has stopped by itself" if vehicle.full else "has what it usually takes, and goes on"
+        return Want(vehicle.charger, vehicle.max_ma, what, priority, None, 0, "ready", exempt=vehicle.exempt)
     if left_wh == 0:
         soc = stay.window.soc_pm if vehicle.soc_pm is not None else 0
         done = f"has its {soc // 10} %" if soc else f"has its {kwh(stay.window.need_wh)}"
@@ -141,7 +149,7 @@ def _with_window(vehicle: Vehicle, stay: Stay, prices: list[PriceNow], wall_ms: 
     if vehicle.step is not None:
         return _as_planned(vehicle, stay, vehicle.step, left_wh, wall_ms, timezone)
     over, under = RESERVE
-    needs_ms = left_wh * over * HOUR_MS // (under * max(1, vehicle.share_w))
+    needs_ms = left_wh * over * HOUR_MS // (under * max(1, vehicle.share_w)) + vehicle.taper_ms
     left_ms = stay.ready_by_wall_ms - wall_ms
     laxity_ms = left_ms - needs_ms
     promise = "yes" if laxity_ms >= 0 else "at risk"
@@ -199,9 +207,9 @@ def _as_planned(vehicle: Vehicle, stay: Stay, step: Step, left_wh: int, wall_ms:
     by = clock(stay.ready_by_wall_ms, timezone)
     left_ms = stay.ready_by_wall_ms - wall_ms
     needs_ms = left_wh * HOUR_MS // max(1, vehicle.takes_w)
-    laxity_ms = left_ms - needs_ms - min(SLACK_MS, needs_ms)
     blur_wh = stay.window.battery_wh // 100 if stay.window.discharge else 0  # chargers tell whole percents
     behind = step.left_wh + step.unmet_wh + BEHIND_WH + blur_wh < left_wh
+    laxity_ms = left_ms - needs_ms - min(SLACK_MS, needs_ms) - vehicle.taper_ms
     max_ma, because = vehicle.max_ma, f"needs {kwh(left_wh)} by {by}"
     if step.unmet_wh > 0:
         because += f", {kwh(step.unmet_wh)} more than the limits leave it"

@@ -19,6 +19,7 @@ from edge.core import tariff as tariffs
 from edge.core.demand_effects import Hold, Vehicle
 from edge.core.demand_state import Seen
 from edge.core.fleet import Guest
+from edge.core.learned import Learned
 from edge.core.loadbook import Cuts
 from edge.core.peaks import Peaks, Quarter
 from edge.core.prices import added, overlaid
@@ -32,13 +33,14 @@ from edge.model.flow import (
     OptOut,
     ProgramSaid,
     Restored,
+    StaysForgotten,
     Tick,
     UtilitySaid,
     UtilityTaken,
     WindowRemoved,
     WindowSet,
 )
-from edge.model.records import DemandNow, EventNow, EventStep, LoadBlock, PriceNow
+from edge.model.records import DemandNow, EventNow, EventStep, Forgotten, LoadBlock, PriceNow, Session
 from edge.model.site import Site, Window
 from edge.model.tariff import Tariff
 from edge.model.units import HOUR_MS, MINUTE_MS, QUARTER_MS
@@ -56,6 +58,7 @@ class Calendar:
 
     def __init__(self, site: Site, tariff: Tariff | None) -> None:
         self._site = site
+        self.learned = Learned(site, tariff.holidays if tariff else ())
         self._book = tariffs.Book(tariff) if tariff else None
         self._peaks = Peaks(self._book) if self._book else None
         self._demand: list[DemandNow] = []
@@ -85,19 +88,38 @@ class Calendar:
         for row in event.kept:
             if isinstance(row, LoadBlock) and row.start_wall_ms < this_quarter:
                 self.flowed(row)
+        self.learned.restored(event)
         self._all_windows = None
         self._utility, commands = dr.restored(self._utility, event)
         self._minute = -1
         return commands
 
-    def window(self, event: WindowSet | WindowRemoved) -> None:
-        """Take in a charge window that was set or removed; who did it is on the desk's audit log."""
+    def window(self, event: WindowSet | WindowRemoved | StaysForgotten) -> list[AnyCommand]:
+        """Take in a window that was set or removed, or stays that are to be forgotten.
+
+        Who did it is on the desk's audit log.
+        """
         self._minute = -1
-        if isinstance(event, WindowRemoved):
-            self._windows.pop(event.window_id, None)
-        else:
-            self._windows[event.window.id] = event.window
         self._all_windows = None
+        match event:
+            case WindowRemoved():
+                self._windows.pop(event.window_id, None)
+            case WindowSet():
+                self._windows[event.window.id] = event.window
+            case StaysForgotten():
+                self.learned.forgotten(event.charger, event.wall_ms)
+                return [Keep(Forgotten(event.charger, event.wall_ms))]
+        return []
+
+    def ended(self, session: Session) -> None:
+        """Take in a stay that is over, to learn from it."""
+        self.learned.ended(session)
+        self._expected = None
+
+    def taper_ms(self, charger: str) -> int:
+        """Return how much longer the last part of a charge usually takes who is there now."""
+        guest = self._guests.get(charger)
+        return self.learned.taper_ms(charger, guest) if guest else 0
 
     def there(self, guests: Mapping[str, Guest]) -> None:
         """Take in who is at which charger: a vehicle's windows follow it."""
@@ -111,15 +133,19 @@ class Calendar:
         self._expected = None
 
     def expected(self, wall_ms: int) -> tuple[Window, ...]:
-        """Return the windows by which vehicles are expected: a vehicle's at the charger where it was last."""
+        """Return the windows by which vehicles are expected: stated ones, and what is usual at a bay.
+
+        A vehicle's own is at the charger where it was last.
+        """
         self._look(wall_ms)
         if self._expected is None:
             windows = self.windows(wall_ms)
-            self._expected = tuple(
+            stated = [
                 msgspec.structs.replace(w, charger=self._last_at[w.vehicle]) if w.follows else w
                 for w in windows
                 if not w.follows or w.vehicle in self._last_at
-            )
+            ]
+            self._expected = (*stated, *self.learned.expected(wall_ms))
         return self._expected
 
     def windows(self, wall_ms: int) -> tuple[Window, ...]:
@@ -174,6 +200,8 @@ class Calendar:
         vehicle = guest.vehicle if guest else None
         who = vehicle.id if vehicle else ""
         found = stay(self.windows(wall_ms), charger, wall_ms, self._site.timezone, who)
+        if found is None and guest is not None:
+            found = self.learned.stay(charger, guest, wall_ms)
         if found is None or vehicle is None:
             return found
         window = msgspec.structs.replace(

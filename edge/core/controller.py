@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from edge.core import asks, foresight, guard, limits, obeying, quota, takes, view
+from edge.core import asks, foresight, guard, limits, obeying, quota, takes, taper, view
 from edge.core.boards import Boards, Stop
 from edge.core.calendar import Calendar
 from edge.core.demand_effects import Vehicle
@@ -31,7 +31,7 @@ from edge.core.planner import Planner, known
 from edge.core.promises import Judged, Promises, judge
 from edge.core.state import State
 from edge.core.turns import Turns
-from edge.core.windows import Stay
+from edge.core.windows import Stay, missing_wh
 from edge.model.flow import (
     AnyCommand,
     AnyEvent,
@@ -51,6 +51,7 @@ from edge.model.flow import (
     Reading,
     Restored,
     SetCurrent,
+    StaysForgotten,
     Tick,
     UtilitySaid,
     UtilityTaken,
@@ -58,7 +59,7 @@ from edge.model.flow import (
     WindowSet,
     Written,
 )
-from edge.model.records import TickRecord
+from edge.model.records import Session, TickRecord
 from edge.model.sharing import Ask
 from edge.model.site import Charger, Site
 from edge.model.tariff import Tariff
@@ -112,8 +113,8 @@ class Controller:
                 self._state.written(event.charger, event.current_ma, event.at_ms)
             case UtilitySaid() | UtilityTaken() | ProgramSaid() | OptOut():
                 return self._calendar.utility(event)
-            case WindowSet() | WindowRemoved():
-                self._calendar.window(event)
+            case WindowSet() | WindowRemoved() | StaysForgotten():
+                return self._calendar.window(event)
             case Planned():
                 return self._planner.planned(event)
             case OperatorLimit():
@@ -136,6 +137,11 @@ class Controller:
         self._load.restored(event)
         self._base_load.restored(event)
         self._grid.restored(event)
+        self._taken |= {
+            row.charger: takes.restored(row)
+            for row in event.kept
+            if isinstance(row, Session) and row.end_wall_ms is None and row.charger in self._taken
+        }
         return [*self._calendar.restored(event), *self._diary.restored(event)]
 
     def _decide(self, tick: Tick) -> list[AnyCommand]:
@@ -183,8 +189,10 @@ class Controller:
             promised, giving,
         )  # fmt: skip
         record = self._foreseen(record, tick, others)
-        rows = self._diary.step(tick, self._state, record, self._boards)
-        commands += self._peak_target.fold(rows)
+        holding_back = self._turns.holding_back()
+        written = self._diary.step(tick, self._state, record, self._boards, self._taken, holding_back)
+        self._lesson(written)
+        commands += self._peak_target.fold(written)
         commands += self._quarter(tick, root)
         commands += self._loadbook.step(tick, record, self._calendar.cuts(tick.wall_ms))
         commands.append(Noted(record))
@@ -277,7 +285,26 @@ class Controller:
                     soc_pm if isinstance(soc_pm, int) else None,
                 )
             )
+            found[-1] = self._with_battery(found[-1])
         return found
+
+    def _with_battery(self, bay: asks.Vehicle) -> asks.Vehicle:
+        """Return a vehicle with what its battery makes of it: whether it is full, how long the rest takes."""
+        session = self._diary.session(bay.charger)
+        if session is None:
+            return bay
+        usual_ms = self._calendar.taper_ms(bay.charger)
+        battery = taper.of(session, bay.stay, bay.soc_pm, usual_ms)
+        left_wh = missing_wh(bay.stay.window, bay.session_wh, bay.soc_pm) if bay.stay else 0
+        extra_ms = taper.extra_ms(left_wh, bay.takes_w, battery)
+        return replace(bay, full=session.stop == "vehicle", taper_ms=extra_ms)
+
+    def _lesson(self, rows: list[AnyCommand]) -> None:
+        """Learn from the stays that are over with this tick."""
+        for command in rows:
+            row = command.row if isinstance(command, Keep) else None
+            if isinstance(row, Session) and row.end_wall_ms is not None:
+                self._calendar.ended(row)
 
     def _wants(self, tick: Tick, bays: list[asks.Vehicle], seen: Seen) -> dict[str, asks.Want]:
         """Return what every vehicle could use; a charger that is silent wants nothing that we can give."""

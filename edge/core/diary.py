@@ -1,14 +1,15 @@
 """What is written down as it unfolds: sessions, port states, decisions; and what the network is told."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from edge.core import observation, ports, sessions
+from edge.core import observation, ports, sessions, takes
 from edge.core.boards import Boards
 from edge.core.decisions import Decisions
 from edge.core.departures import Departures
 from edge.core.health import Health
 from edge.core.observation import Observation
 from edge.core.state import State
+from edge.core.takes import Taken
 from edge.model.flow import AnyCommand, Keep, Restored, Tick
 from edge.model.records import Kept, PortInterval, Session, TickRecord
 from edge.model.site import Site
@@ -49,14 +50,29 @@ class Diary:
         session = sessions.current(self._sessions, charger)
         return session.start_wall_ms if session else None
 
+    def session(self, charger: str) -> Session | None:
+        """Return the session of the vehicle that is at a charger."""
+        return sessions.current(self._sessions, charger)
+
     def sessions(self) -> list[Session]:
         """Return the sessions of the vehicles that are there."""
         there = (sessions.current(self._sessions, charger.id) for charger in self._site.chargers)
         return [session for session in there if session is not None]
 
-    def step(self, tick: Tick, state: State, record: TickRecord, boards: Boards) -> list[AnyCommand]:
-        """Return the rows that a tick adds."""
-        seen = self._observed(state, record, boards, tick.at_ms)
+    def step(
+        self,
+        tick: Tick,
+        state: State,
+        record: TickRecord,
+        boards: Boards,
+        taken: Mapping[str, Taken],
+        holding_back: Collection[str],
+    ) -> list[AnyCommand]:
+        """Return the rows that a tick adds.
+
+        taken: what vehicles take; holding_back: where one takes less than it is offered.
+        """
+        seen = self._observed(state, record, boards, taken, holding_back, tick.at_ms)
         clock = (tick.at_ms, tick.wall_ms, tick.wall_trusted)
         self._sessions, session_rows = sessions.step(self._sessions, seen, *clock)
         self._ports, port_rows = ports.step(
@@ -73,7 +89,15 @@ class Diary:
         rows = [*_kept(session_rows), *_kept(port_rows), *_kept(others)]
         return [*rows, *self._decisions.step(record)]
 
-    def _observed(self, state: State, record: TickRecord, boards: Boards, now_ms: int) -> list[Observation]:
+    def _observed(
+        self,
+        state: State,
+        record: TickRecord,
+        boards: Boards,
+        taken: Mapping[str, Taken],
+        holding_back: Collection[str],
+        now_ms: int,
+    ) -> list[Observation]:
         seen = []
         for charger, now in zip(self._site.chargers, record.chargers, strict=True):
             known = state.chargers[charger.id]
@@ -89,6 +113,9 @@ class Diary:
                     voltage_v=self._site.voltage_v,
                     stopped=stopped,
                     guarded=boards.evidence(charger.id),
+                    holds_back=charger.id in holding_back,
+                    took_phases=takes.bits(taken[charger.id]),
+                    took_most_ma=taken[charger.id].most_ma,
                 )
             )
         return seen

@@ -25,6 +25,7 @@ class Observation(msgspec.Struct, frozen=True):
     session_wh: since the vehicle came, as the device counts.  highest_w: no more than this can flow.
     curtailed: we (or the utility) give it less than it could use.  offered: it is given current at all.
     vehicle, driver: pseudonyms.  soc_pm: state of charge, in thousandths.
+    holds_back: the vehicle takes less than it is offered.  took_phases, took_most_ma: as in Session.
     stopped: why an I/O board keeps it from charging, "" if none does.  guarded: what is known of its relay.
     """
 
@@ -47,6 +48,9 @@ class Observation(msgspec.Struct, frozen=True):
     soc_pm: int | None = None
     stopped: str = ""
     guarded: str = ""
+    holds_back: bool = False
+    took_phases: int = 0
+    took_most_ma: int | None = None
 
     @property
     def vehicle_there(self) -> bool | None:
@@ -76,6 +80,9 @@ def of(
     voltage_v: int = 230,
     stopped: str = "",
     guarded: str = "",
+    holds_back: bool = False,
+    took_phases: int = 0,
+    took_most_ma: int | None = None,
 ) -> Observation:
     """Return what the latest readings of a charger say.
 
@@ -102,6 +109,9 @@ def of(
         soc_pm=_whole(values, "soc_pm"),
         stopped=stopped,
         guarded=guarded,
+        holds_back=holds_back,
+        took_phases=took_phases,
+        took_most_ma=took_most_ma,
     )
 
 

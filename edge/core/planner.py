@@ -90,8 +90,9 @@ def known(
         if now.state not in CAN_CHARGE:
             continue
         takes_ma, phases = learned.of(vehicle.max_ma, charger.phases)
-        if vehicle.stay is None:
-            if want.max_ma:
+        guessed = vehicle.stay is not None and not vehicle.stay.window.stated
+        if vehicle.stay is None or (guessed and not want.need_wh):
+            if want.max_ma and not vehicle.full:
                 told_ma = max(now.told_ma or 0, charger.min_ma)
                 draws.append(Draw(charger.node, phases, told_ma, until_ms))
             continue
@@ -111,6 +112,7 @@ def known(
                     priority=vehicle.stay.window.priority,
                     present=True,
                     giver=giver,
+                    taper_ms=vehicle.taper_ms,
                 )
             )
     ceilings = calendar.ceilings(tick.wall_ms)

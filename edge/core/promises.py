@@ -74,16 +74,18 @@ def judge(bay: Vehicle, want: Want, facts: Facts, tick: Tick, timezone: str) -> 
     if want.promise == "ready":
         return said("ready")
     left_ms = max(0, stay.ready_by_wall_ms - tick.wall_ms)
-    most_wh = bay.takes_w * left_ms // HOUR_MS
+    fading = ", which falls as it gets full" if bay.taper_ms else ""
+    most_wh = bay.takes_w * max(0, left_ms - bay.taper_ms) // HOUR_MS
     if most_wh < left_wh:
         short_wh = left_wh - most_wh
         later_ms = short_wh * HOUR_MS // max(1, bay.takes_w)
         why = f"it can have at most {kwh(bay.session_wh + most_wh)} of {kwh(total_wh)}: its own maximum"
+        why += fading
         return said("no", why, _later(stay.ready_by_wall_ms + later_ms, short_wh, timezone, ""), short_wh)
     step = bay.step
     if step is not None and step.unmet_wh > 0:
         has = kwh(max(0, total_wh - step.unmet_wh))
-        place = step.held or "its own maximum"
+        place = step.held or f"its own maximum{fading}"
         why = f"it can have at most {has} of {kwh(total_wh)}: {place}"
         later = None if step.later_ms is None else stay.ready_by_wall_ms + step.later_ms
         more = "a higher priority" if step.held else ""
@@ -101,7 +103,7 @@ def judge(bay: Vehicle, want: Want, facts: Facts, tick: Tick, timezone: str) -> 
             "it is served before the others until it has caught up",
         )
     if want.promise != "yes":
-        needed_ms = left_wh * HOUR_MS // max(1, bay.takes_w if step else bay.share_w)
+        needed_ms = left_wh * HOUR_MS // max(1, bay.takes_w if step else bay.share_w) + bay.taper_ms
         why = f"it needs {_span(needed_ms)} of the {_span(left_ms)} left"
         at = "at its own maximum" if step else "at its share of the site"
         return said("at risk", f"{why} {at}", "it is served before the others")

@@ -330,7 +330,8 @@ def _short(values: Sequence[T]) -> tuple[T, ...]:
 def _charger(s: Stayer, node: str, time: _Time, unmet_per_kwh: float) -> PlanCharger:
     now_ms = time.prospect.wall_ms
     from_slot = min(time.slots, max(0, -(-(s.from_wall_ms - now_ms) // time.slot_ms)))
-    to_slot = min(time.slots, max((s.ready_by_wall_ms - SPARE_MS - now_ms) // time.slot_ms, from_slot + 1))
+    ready_ms = s.ready_by_wall_ms - s.taper_ms - SPARE_MS
+    to_slot = min(time.slots, max((ready_ms - now_ms) // time.slot_ms, from_slot + 1))
     over, under = RESERVE
     w_per_a = s.takes_w * 1000 / s.max_ma
     least_wh = s.min_ma * w_per_a / 1000 * time.slot_ms / HOUR_MS  # nothing lawful gives it less in a slot

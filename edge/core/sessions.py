@@ -41,6 +41,9 @@ COUNTER_STEP_WH = 1_000
 # The last heartbeat may be older than the row by so much.
 HEARTBEAT_MS = 2 * MINUTE_MS
 
+# A vehicle that takes less than this share of its highest power holds back; readings are not so far apart.
+TAPERS = (9, 10)
+
 # No vehicle stays longer; a session that seems to was dated by a clock that nobody had set.
 LONGEST_MS = 30 * DAY_MS
 
@@ -322,6 +325,8 @@ def _with_vehicle(opened: Open, seen: Observation, there: bool | None, now: Now)
         error=attempts.errors(opened.row.error, seen.error),
         vehicle=opened.row.vehicle or seen.vehicle,
         driver=opened.row.driver or seen.driver,
+        took_phases=seen.took_phases or opened.row.took_phases,
+        took_most_ma=seen.took_most_ma,
     )
     return replace(opened, row=row, gone_ms=None)
 
@@ -338,6 +343,7 @@ def _with_energy(
     power_w = max(0, seen.power_w or 0)
     if opened.gone_ms is None and held_ms <= HOLD_MS and seen.flowing and opened.flowing:
         row = replace(row, charging_ms=row.charging_ms + held_ms)
+        row = replace(row, tapered_ms=row.tapered_ms + _tapered(row, seen, power_w, held_ms))
     if flowed_wh is not None:
         row = replace(row, energy_wh=row.energy_wh + flowed_wh)
     elif opened.gone_ms is None and held_ms <= HOLD_MS:
@@ -349,6 +355,14 @@ def _with_energy(
     if opened.gone_ms is not None:
         return replace(opened, row=row, rest=rest)
     return replace(opened, row=row, rest=rest, seen_ms=now.ms, flowing=seen.flowing, power_w=power_w)
+
+
+def _tapered(row: Session, seen: Observation, power_w: int, held_ms: int) -> int:
+    """Return how much of a stretch was lost because the vehicle held back from what it took before."""
+    over, under = TAPERS
+    if not seen.holds_back or power_w * under >= row.power_w_max * over:
+        return 0
+    return held_ms * (row.power_w_max - power_w) // row.power_w_max
 
 
 def _count(last: Counter | None, seen: Observation, now_ms: int) -> tuple[Counter | None, int | None]:

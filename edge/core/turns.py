@@ -108,6 +108,10 @@ class Turns:
         wants = self._rotating_now
         self._rotation = rotation.fold(self._rotation, wants, granted_ma, given_w, now_ms)
 
+    def holding_back(self) -> set[str]:
+        """Return the chargers whose vehicles take less than they are offered, and not because of us."""
+        return {charger for charger, use in self._uses.items() if use.cap_ma is not None}
+
     def _priority(self, want: Want) -> int:
         if want.exempt:
             return want.priority - NOT_IN_DANGER

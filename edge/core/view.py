@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from edge.core import asks
 from edge.core.calendar import Calendar
 from edge.core.diary import Diary
+from edge.core.fleet import TELLS
 from edge.core.grid import Other
 from edge.core.guard import Held, Verdict
 from edge.core.limits import Room
@@ -78,6 +79,7 @@ def record(
         grid=grid or [],
         fallback=f"meter silent at {', '.join(silent)}: fallback currents" if silent else "",
         plan=plan,
+        learned=calendar.learned.now(tick.wall_ms) if tick.wall_trusted else (),
     )
 
 
@@ -134,6 +136,7 @@ def _charger(
         session_since_wall_ms=diary.session_since(charger.id),
         vehicle=stay.window.vehicle if stay else calendar.name_of(charger.id),
         window_source=stay.window.source if stay else "",
+        who=_who(known),
         ready_by_wall_ms=stay.ready_by_wall_ms if stay else None,
         need_wh=want.need_wh,
         promise=judged.promise if judged else want.promise,
@@ -144,3 +147,9 @@ def _charger(
         soc_pm=soc if isinstance(soc := known.values.get("soc_pm"), int) and not held.silent else None,
         giving_ma=giving_ma,
     )
+
+
+def _who(known: ChargerKnown) -> str:
+    """Return who a charger says is there; nobody where no vehicle is."""
+    there = known.state in asks.CAN_CHARGE
+    return next((str(known.values[key]) for key in TELLS if there and known.values.get(key)), "")

@@ -53,12 +53,12 @@ def stay(
     return found
 
 
-def rank(window: Window) -> tuple[bool, bool, bool]:
+def rank(window: Window) -> tuple[bool, bool, bool, bool]:
     """Return what goes first of several windows: the lower."""
-    return not window.follows, bool(window.group), not window.dates
+    return not window.stated, not window.follows, bool(window.group), not window.dates
 
 
-def _rank(stay_: Stay) -> tuple[tuple[bool, bool, bool], int]:
+def _rank(stay_: Stay) -> tuple[tuple[bool, bool, bool, bool], int]:
     return rank(stay_.window), stay_.ready_by_wall_ms
 
 

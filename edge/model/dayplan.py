@@ -36,6 +36,7 @@ class Stayer(msgspec.Struct, frozen=True):
 
     takes_w: what it draws at max_ma; less than the charger's phases say where it uses fewer of them.
     giver: None where nothing may be taken out of it.  part: of two needs of one vehicle, "<" the first.
+    taper_ms: how much longer than at takes_w it needs, because the last part goes slower.
     """
 
     charger: str
@@ -50,6 +51,7 @@ class Stayer(msgspec.Struct, frozen=True):
     present: bool
     giver: Giver | None = None
     part: str = ""
+    taper_ms: int = 0
 
 
 class Draw(msgspec.Struct, frozen=True):

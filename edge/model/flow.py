@@ -108,6 +108,13 @@ class WindowRemoved(Event, frozen=True):
     window_id: str
 
 
+class StaysForgotten(Event, frozen=True):
+    """The stays of a bay that began before this are not to be learned from."""
+
+    wall_ms: int
+    charger: str
+
+
 class OperatorLimit(Event, frozen=True):
     """The operator lowers a node's limit for a while; None takes it back.  Never above the installer's."""
 
@@ -187,6 +194,7 @@ AnyEvent = (
     | OptOut
     | WindowSet
     | WindowRemoved
+    | StaysForgotten
     | OperatorLimit
     | Planned
     | GridSignal

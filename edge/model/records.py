@@ -7,6 +7,7 @@ from the monotonic clock and are kept beside them, because a wall clock may be s
 
 import msgspec
 
+from edge.model.learning import LearnedNow
 from edge.model.units import Triple
 
 
@@ -28,6 +29,9 @@ class Session(Kept, frozen=True):
     first_power_ms, last_power_ms: after the start, None where power never flowed.
     stop: how the last charging ended: "vehicle", "paused", "fault", "unplugged", "lost", "gateway off".
     soc_start_pm, soc_end_pm: state of charge in thousandths, as first and last read.
+    tapered_ms: how much longer it took than at the highest power, because the vehicle took less by itself.
+    took_phases, took_most_ma: what it took (core/takes.py): bits of the site's phases, 0 while unknown; its
+    own maximum, None where it is not known to have one.
     """
 
     id: str
@@ -53,6 +57,9 @@ class Session(Kept, frozen=True):
     stop: str = ""
     soc_start_pm: int | None = None
     soc_end_pm: int | None = None
+    tapered_ms: int = 0
+    took_phases: int = 0
+    took_most_ma: int | None = None
 
 
 class PortInterval(Kept, frozen=True):
@@ -251,8 +258,16 @@ class Promise(Kept, frozen=True):
     change: str = ""
 
 
+class Forgotten(Kept, frozen=True):
+    """Somebody has had the stays of a bay forgotten: what began before is not learned from."""
+
+    charger: str
+    wall_ms: int
+
+
 AnyKept = (
     Session
+    | Forgotten
     | PortInterval
     | Decision
     | EventStep
@@ -290,8 +305,9 @@ class ChargerNow(msgspec.Struct, frozen=True):
     asked: what it could use, and why not more; granted: what it gets, and what holds it back;
     may_draw_ma: the worst case that the depot counts with (I1).  soc_pm: state of charge in thousandths,
     where the charger knows it.  promise, its reason and what would change it, short_wh: as in Promise.
-    window_source: as in Window, of the one that holds; "" without one.
     giving_ma: what it is told to give back, per phase.
+    window_source: as in Window, of the one that holds; "" without one.  who: what the charger has read of
+    vehicle or driver, as a pseudonym.
     """
 
     id: str
@@ -318,6 +334,7 @@ class ChargerNow(msgspec.Struct, frozen=True):
     short_wh: int = 0
     window_source: str = ""
     giving_ma: int = 0
+    who: str = ""
 
 
 class PriceNow(msgspec.Struct, frozen=True):
@@ -428,6 +445,7 @@ class PlanNow(msgspec.Struct, frozen=True):
 class TickRecord(msgspec.Struct, frozen=True):
     """What one tick saw and decided.
 
+    learned: what is usual at each bay.
     demand: what demand costs and has reached.  quarter_w: the mean of the running quarter of an hour.
     grid: the grid operator's limits.
     """
@@ -444,3 +462,4 @@ class TickRecord(msgspec.Struct, frozen=True):
     quarter_w: int | None = None
     plan: PlanNow | None = None
     grid: list[GridNow] = []
+    learned: tuple[LearnedNow, ...] = ()

@@ -60,7 +60,8 @@ class ChargerStatus(msgspec.Struct, frozen=True):
 
     kind: "charging", "waiting", "paused", "free", "fault", "offline".
     state_words, reason, ready: what a person reads.  late: it will not be ready as asked, or may not;
-    promise_words says why, and what would change it.
+    promise_words says why, and what would change it.  window_source: "site", "operator", "learned" or
+    "default"; "" without a window.  who: the pseudonym of the vehicle or card that the charger has read.
     """
 
     id: str
@@ -92,6 +93,8 @@ class ChargerStatus(msgspec.Struct, frozen=True):
     promise_change: str = ""
     short_wh: int = 0
     promise_words: str = ""
+    window_source: str = ""
+    who: str = ""
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -182,6 +185,37 @@ class PlanStatus(msgspec.Struct, frozen=True):
     forecast_error_w: int | None = None
 
 
+class LearnedStatus(msgspec.Struct, frozen=True):
+    """What is usual at a bay at a time of day, as in model.learning.LearnedNow, and in words."""
+
+    charger: str
+    day_off: bool
+    came: int
+    days: int
+    stays: int
+    kept: int
+    arrives_min: int
+    leaves_min: int
+    need_wh: int
+    used: bool
+    measured: int
+    arrival_error_min: int | None
+    leaves_error_min: int | None
+    need_error_wh: int | None
+    left_early: int
+    took_more: int
+    taper_ms: int
+    words: str
+    error_words: str
+
+
+class ForgottenStatus(msgspec.Struct, frozen=True):
+    """The stays of a bay that began before this time are not learned from."""
+
+    charger: str
+    wall_ms: int
+
+
 class DemandStatus(msgspec.Struct, frozen=True):
     """A demand price in its period.  already_w: reached, or billed in any case; above it a kW costs this."""
 
@@ -195,6 +229,7 @@ class DemandStatus(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """The depot now.  wall_ms: when this was decided; age_ms: how long ago that is.
 
+    learned: what is usual at each bay.
     demand: the demand prices whose period runs.  quarter_w: the mean of the running quarter of an hour.
     """
 
@@ -216,6 +251,7 @@ class Status(msgspec.Struct, frozen=True):
     plan: PlanStatus | None = None
     demand: list[DemandStatus] = []
     quarter_w: int | None = None
+    learned: list[LearnedStatus] = []
 
 
 class Bind(msgspec.Struct, frozen=True):

@@ -96,6 +96,15 @@ class AskWindowRemove(Ask, frozen=True, tag="window_remove"):
         return desk.window_remove(self.id, who)
 
 
+class AskWindowForget(Ask, frozen=True, tag="window_forget"):
+    """Have the stays of a bay forgotten."""
+
+    charger: str
+
+    def of(self, desk: Desk, who: str) -> object:
+        return desk.window_forget(self.charger, who)
+
+
 class AskEvents(Ask, frozen=True, tag="events"):
     """The utility's events."""
 
@@ -196,6 +205,7 @@ AnyAsk = (
     | AskWindowAdd
     | AskWindowImport
     | AskWindowRemove
+    | AskWindowForget
     | AskEvents
     | AskOptOut
     | AskOptOutStanding

@@ -2,7 +2,10 @@
 
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from edge.core.demand_state import reason_to_be_out
+from edge.model.learning import LearnedNow
 from edge.model.records import ChargerNow, DemandNow, EventNow, NodeNow, PlanNow, TickRecord
 from edge.model.site import Charger, Node, Site
 from edge.model.units import PHASE_NAMES, PHASES
@@ -11,6 +14,7 @@ from edge.shell.answers import (
     ChargerStatus,
     DemandStatus,
     EventStatus,
+    LearnedStatus,
     NodeStatus,
     PlanStatus,
     Price,
@@ -55,6 +59,7 @@ class StatusMaker:
                 if d.from_wall_ms <= record.wall_ms < d.to_wall_ms
             ],
             quarter_w=record.quarter_w,
+            learned=[self._learned(row) for row in record.learned],
             events=[self.event(e, record.wall_ms, opt_outs) for e in record.events],
             plan=self._plan(record.plan, record.wall_ms) if record.plan else None,
         )
@@ -184,6 +189,8 @@ class StatusMaker:
             promise_change=now.promise_change,
             short_wh=now.short_wh,
             promise_words=words.promise(now),
+            window_source=now.window_source,
+            who=now.who,
             age_ms=now.age_ms,
             phases=words.phases(drawn.phases),
             state_words=words.state(now),
@@ -199,6 +206,10 @@ class StatusMaker:
         price = words.price(now.per_kw_micro, self._site.currency).replace("/kWh", "/kW")
         text = f"{now.name}: {words.kw(now.already_w)} this {now.per}{when}, above it {price}"
         return DemandStatus(now.name, now.per, now.per_kw_micro, now.already_w, text)
+
+    def _learned(self, row: LearnedNow) -> LearnedStatus:
+        own = msgspec.structs.asdict(row)
+        return LearnedStatus(**own, words=words.learned(row), error_words=words.learned_errors(row))
 
     def _price_words(self, record: TickRecord) -> str:
         """Return the price now and until when; "" where no price is known."""

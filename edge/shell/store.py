@@ -35,6 +35,7 @@ from typing import Any
 
 import msgspec
 
+from edge.core.learned import KEPT as STAYS_KEPT
 from edge.core.peaktarget import LOOKS_BACK_MS
 from edge.model.exclusion import Exclusion
 from edge.model.flow import Restored
@@ -45,6 +46,7 @@ from edge.model.records import (
     Compliance,
     Decision,
     EventStep,
+    Forgotten,
     GridCount,
     Kept,
     LoadBlock,
@@ -86,6 +88,14 @@ _MAY_BE_DROPPED = ("decision", "audit", "load_slot", "charger_slot")
 
 # What SQLite or its Python module refuses for the value, whatever the disk does.
 _UNFIT = (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError, sqlite3.InterfaceError)
+
+
+# What is learned from at a start: the last of each bay, the newest STAYS_KEPT.
+LAST_STAYS = (
+    "WHERE id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY charger ORDER BY "
+    "start_wall_ms DESC) AS back FROM session WHERE end_reason = 'unplugged') WHERE back <= ?) "
+    "ORDER BY start_wall_ms"
+)
 
 
 def monotonic_ms() -> int:
@@ -173,13 +183,15 @@ class Store(OutboxTable):
     def restore(self, at_ms: int, wall_ms: int, load_from_wall_ms: int | None = None) -> Restored:
         """Return the first event for the core: what was going on when the gateway was last running.
 
-        kept: sessions and port intervals without an end, a week of what is not charging, all rows of the
-        events still known, and the site's load from load_from_wall_ms on (None: of this quarter of an hour,
-        and no sessions that are over).
+        kept: sessions and port intervals without an end, the last stays of every bay, a week of what is not
+        charging, all rows of the events still known, and the site's load from load_from_wall_ms on (None: of
+        this quarter of an hour, and of sessions that are over no more than those stays).
         """
         this_quarter = wall_ms // QUARTER_MS * QUARTER_MS
         kept: list[Kept] = [*self._rows(Session, "WHERE end_wall_ms IS NULL")]
         kept += self._rows(PortInterval, "WHERE end_wall_ms IS NULL")
+        kept += self._rows(Forgotten, "ORDER BY charger")
+        over = {row.id: row for row in self._rows(Session, LAST_STAYS, STAYS_KEPT)}
         kept += self._rows(GridCount, "ORDER BY id")
         for event_id in self._events:
             kept += self._rows(EventStep, "WHERE event_id = ? ORDER BY wall_ms", event_id)
@@ -187,8 +199,11 @@ class Store(OutboxTable):
         load_from = this_quarter if load_from_wall_ms is None else min(load_from_wall_ms, this_quarter)
         kept += self._rows(NodeLoad, "ORDER BY wall_ms")
         if load_from_wall_ms is not None:  # there is a tariff: who came when is worth knowing
-            kept += self._rows(Session, "WHERE end_wall_ms >= ?", wall_ms - LOOKS_BACK_MS)
+            recent = self._rows(Session, "WHERE end_wall_ms >= ?", wall_ms - LOOKS_BACK_MS)
+            over |= {row.id: row for row in recent}
             kept += self._rows(MonthPeak, "ORDER BY month, priced_as")
+        stays = sorted(over.values(), key=lambda row: row.start_wall_ms)
+        kept += stays
         kept += self.load(load_from, this_quarter + QUARTER_MS)
         kept += self.charged(this_quarter, this_quarter + QUARTER_MS)
         return Restored(

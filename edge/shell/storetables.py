@@ -21,6 +21,7 @@ from edge.model.records import (
     Compliance,
     Decision,
     EventStep,
+    Forgotten,
     GridCount,
     Kept,
     LoadBlock,
@@ -73,6 +74,7 @@ KEPT: dict[type[Kept], KeptTable] = {
     MonthPeak: KeptTable("month_peak", ("month", "priced_as")),
     DeviceHealth: KeptTable("device_health", ("start_wall_ms", "device")),
     Exclusion: KeptTable("exclusion", ("id",)),
+    Forgotten: KeptTable("forgotten", ("charger",)),
     UptimeStatement: KeptTable("uptime_statement", ("port", "month", "version")),
 }
 

@@ -7,12 +7,12 @@ from datetime import date
 
 import msgspec
 
-from edge.model.flow import WindowRemoved, WindowSet
+from edge.model.flow import StaysForgotten, WindowRemoved, WindowSet
 from edge.model.site import Window
 from edge.shell import words
-from edge.shell.answers import DeskError, UnknownError, WindowPreview, WindowStatus
+from edge.shell.answers import DeskError, ForgottenStatus, UnknownError, WindowPreview, WindowStatus
 from edge.shell.deskbase import DeskBase
-from edge.shell.windows import WindowWish, checked, note
+from edge.shell.windows import WindowWish, charger_of, checked, note
 
 EXCEPTIONS_MAX = 400
 
@@ -82,6 +82,13 @@ class WindowDesk(DeskBase):
             self._store.window_set(window)
             self._say(WindowSet(self._now_ms(), window))
         return self._window(window)
+
+    def window_forget(self, charger: str, who: str) -> ForgottenStatus:
+        """Have the stays of a bay forgotten, so that nothing is learned from them.  Raises DeskError."""
+        with self._audited(who, f"stays at {charger} forgotten"):
+            charger_of(self.site, charger)
+            self._say(StaysForgotten(self._now_ms(), self._wall_ms(), charger))
+        return ForgottenStatus(charger, self._wall_ms())
 
     def _operators(self, window_id: str) -> Window:
         """Return a window that people may change here.  Raises DeskError."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from edge.model.learning import LearnedNow
 from edge.model.records import ChargerNow, EventNow, PlanNow
 from edge.model.site import Window
 from edge.model.units import PHASE_NAMES, amps_text
@@ -24,6 +25,7 @@ IEC_STATES = {
     "X": "state unknown",
 }
 
+DAY_MIN = 24 * 60
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # What the core promises a vehicle with a charge window (I12), in the words of the yard.
@@ -177,6 +179,28 @@ def plan(now: PlanNow, zone: ZoneInfo, wall_ms: int, currency: str) -> str:
     if now.trouble:
         parts.append(f"the next one fails: {now.trouble}")
     return "; ".join(parts)
+
+
+def learned(row: LearnedNow) -> str:
+    """Return what is usual at a bay in a sentence."""
+    kind = "days off" if row.day_off else "workdays"
+    later = row.leaves_min // DAY_MIN
+    day = "" if not later else " the next day" if later == 1 else f" {later} days later"
+    return (
+        f"{row.charger}: on {row.came} of {row.days} {kind} about {minutes(row.arrives_min)}; "
+        f"in {row.kept} of {row.stays} stays until {minutes(row.leaves_min % DAY_MIN)}{day} or later, "
+        f"{kwh(row.need_wh)} or less" + ("" if row.used else "; not used: there is no [default_window]")
+    )
+
+
+def learned_errors(row: LearnedNow) -> str:
+    """Return how far what was said of the last stays was off; "" before one was measured."""
+    if row.leaves_error_min is None or row.need_error_wh is None:
+        return ""
+    came = "" if row.arrival_error_min is None else f"arrival within {row.arrival_error_min} min, "
+    off = f"departure within {row.leaves_error_min} min, energy within {kwh(row.need_error_wh)} in the mean"
+    worse = f"{row.left_early} left earlier and {row.took_more} took more than was counted on"
+    return f"{came}{off}; of {row.measured}, {worse}"
 
 
 def comply(event: EventNow, zone: ZoneInfo, now_ms: int) -> str:
