@@ -437,7 +437,7 @@ def test_every_answer_forbids_framing_sniffing_scripts_and_keeping(served: Serve
         )
         assert got.headers["x-frame-options"] == "DENY"
         assert got.headers["x-content-type-options"] == "nosniff"
-        assert got.headers["referrer-policy"] == "no-referrer"
+        assert got.headers["referrer-policy"] == "same-origin"
         assert got.headers["cache-control"] == "no-store"
         assert "access-control-allow-origin" not in got.headers
 
