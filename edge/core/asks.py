@@ -15,15 +15,13 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from edge.core.dayplan import Step
+from edge.core.prospect import SLACK_MS
 from edge.core.windows import Stay, clock, missing_wh
 from edge.model.records import PriceNow
-from edge.model.units import HOUR_MS, IEC_61851_MIN_MA, MINUTE_MS, SECOND_MS
+from edge.model.units import HOUR_MS, IEC_61851_MIN_MA, SECOND_MS
 
 # Energy is bought for a tenth more than is needed: losses in the cable, pauses, a battery that tapers.
 RESERVE = (11, 10)
-
-# A vehicle that could wait for less than this at its own maximum, or than it needs there, does not wait.
-SLACK_MS = 15 * MINUTE_MS
 
 # Behind the plan: a reading's worth of energy, above the plan's own reserve of a fiftieth.
 BEHIND_WH = 200

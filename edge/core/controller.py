@@ -86,7 +86,7 @@ class Controller:
         self._grid = GridLimits(site)
         self._foresight = Foresight()
         self._giving = Giving(site)
-        self._load = Load()
+        self._load = Load(site.policy.meter_silent_ms)
         self._loadbook = LoadBook(site)
         self._paths = {n.id: site.path(n.id) for n in site.nodes}
         self._operator: dict[str, OperatorLimit] = {}

@@ -150,11 +150,12 @@ def ahead(profile: Profile, most: Four, slot_ms: int, quarters_: Sequence[int]) 
 
     most: the highest plausible load, which counts where nothing is known.  quarters_: of quarters().
     """
-    usual_now = _usual(profile, quarters_[0])
+    usually = {quarter: _usual(profile, quarter) for quarter in set(quarters_)}
+    usual_now = usually[quarters_[0]]
     found: list[Four] = []
     for slot, quarter in enumerate(quarters_[1:]):
         into_ms = slot * slot_ms
-        usual = _usual(profile, quarter)
+        usual = usually[quarter]
         if usual is None:
             l1, l2, l3, watts = profile.now or most
             found.append(_at_most((l1, l2, l3, max(0, watts)), most))
@@ -171,5 +172,4 @@ def ahead(profile: Profile, most: Four, slot_ms: int, quarters_: Sequence[int]) 
 
 
 def _at_most(four: Four, most: Four) -> Four:
-    a, b, c, d = (min(v, m) for v, m in zip(four, most, strict=True))
-    return (a, b, c, d)
+    return (min(four[0], most[0]), min(four[1], most[1]), min(four[2], most[2]), min(four[3], most[3]))

@@ -128,6 +128,8 @@ class OtherLoad:
         low, high = near, near
         for charger_id in self._below[node.id]:
             near_ma, low_ma, high_ma = state.chargers[charger_id].around(at_ms, BRACKET_MS)
+            if not any(high_ma):
+                continue  # most of a depot, most of the time
             near, low, high = (
                 self._plus(four, _only(current_ma, self._measured[node.id]))
                 for four, current_ma in ((near, near_ma), (low, low_ma), (high, high_ma))

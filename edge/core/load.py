@@ -40,9 +40,11 @@ class Load:
     """The quarter of an hour that is running.
 
     What is finer than a Wh is carried into the next quarter, so that a month's sum is exact.
+    holds_ms: how long a reading counts on; as long as the meter is believed at all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, holds_ms: int = READING_HOLDS_MS) -> None:
+        self._holds_ms = holds_ms
         self._start_ms: int | None = None  # of the quarter, UTC
         self._import_wms = 0
         self._export_wms = 0
@@ -155,7 +157,7 @@ class Load:
             return
         last_ms, power_w = self._last
         passed_ms = at_ms - last_ms
-        if 0 < passed_ms <= READING_HOLDS_MS:
+        if 0 < passed_ms <= self._holds_ms:
             if power_w >= 0:
                 self._import_wms += power_w * passed_ms
             else:

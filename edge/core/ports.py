@@ -153,15 +153,14 @@ def _holds(what: str, seen: Observation, power_lost: str, policy: PortPolicy) ->
         return bool(power_lost)
     if what == "silent" or not seen.online:
         return what == "silent" and not seen.online
-    codes = set(seen.error.replace(" ", "").split(","))
     there = seen.vehicle_there
     match what:
         case "vehicle code":
-            return seen.state in ("E", "F") and not codes.isdisjoint(policy.vehicle_codes)
+            return seen.state in ("E", "F") and not _codes(seen).isdisjoint(policy.vehicle_codes)
         case "state E" | "state F":
             return seen.state == what[-1]
         case "port-down code":
-            return not seen.flowing and not codes.isdisjoint(policy.down_codes)
+            return bool(seen.error) and not seen.flowing and not _codes(seen).isdisjoint(policy.down_codes)
         case "stopped by board":
             return bool(seen.stopped)
         case "not operative":
@@ -174,6 +173,10 @@ def _holds(what: str, seen: Observation, power_lost: str, policy: PortPolicy) ->
             return there is not False and seen.curtailed
         case _:
             return there is not False
+
+
+def _codes(seen: Observation) -> set[str]:
+    return set(seen.error.replace(" ", "").split(","))
 
 
 def _words(seen: Observation) -> str:
@@ -195,7 +198,7 @@ def _fold(
         asked = observation.online or power_lost or now_ms - ports.begun_ms >= START_MS
         return Port(Stretch(seen, now_ms)) if asked else None
     if seen.kind == port.now.seen.kind:
-        return replace(port, steady_ms=None)
+        return port if port.steady_ms is None else replace(port, steady_ms=None)
     if {seen.cause, port.now.seen.cause} == {"curtailed", "in use"}:
         since_ms = now_ms if port.steady_ms is None else port.steady_ms
         if now_ms - since_ms < STEADY_MS:

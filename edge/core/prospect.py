@@ -44,7 +44,12 @@ WEIGHT_MAX = 64
 # A tenth of a percent of the cost: forecasts are off by more.
 GAP = 0.001
 
-# A plan aims at being ready this much before the departure.
+# A vehicle that could wait for less than this at its own maximum, or than it needs there, does not wait
+# (asks.py).  So a plan aims at being ready this much before the departure: else several that it keeps at the
+# peak all night would leave it together in the morning, at full power.
+SLACK_MS = 15 * MINUTE_MS
+
+# Who has no time for that, or needs less than an hour at its own maximum: a plan aims at this much.
 SPARE_MS = 3 * MINUTE_MS
 
 # No depot takes as much: a slot in which demand does not count cannot be the highest.
@@ -330,7 +335,7 @@ def _short(values: Sequence[T]) -> tuple[T, ...]:
 def _charger(s: Stayer, node: str, time: _Time, unmet_per_kwh: float) -> PlanCharger:
     now_ms = time.prospect.wall_ms
     from_slot = min(time.slots, max(0, -(-(s.from_wall_ms - now_ms) // time.slot_ms)))
-    ready_ms = s.ready_by_wall_ms - s.taper_ms - SPARE_MS
+    ready_ms = s.ready_by_wall_ms - s.taper_ms - _spare_ms(s, now_ms)
     to_slot = min(time.slots, max((ready_ms - now_ms) // time.slot_ms, from_slot + 1))
     over, under = RESERVE
     w_per_a = s.takes_w * 1000 / s.max_ma
@@ -347,6 +352,13 @@ def _charger(s: Stayer, node: str, time: _Time, unmet_per_kwh: float) -> PlanCha
         energy_wh=max(s.need_wh * over / under, least_wh),
         unmet_per_kwh=unmet_per_kwh,
     )
+
+
+def _spare_ms(s: Stayer, now_ms: int) -> int:
+    """Return how long before the departure a plan aims at being ready."""
+    needs_ms = s.need_wh * HOUR_MS // max(1, s.takes_w)
+    there_ms = s.ready_by_wall_ms - max(now_ms, s.from_wall_ms)
+    return SLACK_MS if needs_ms >= HOUR_MS and there_ms >= needs_ms + 2 * SLACK_MS else SPARE_MS
 
 
 def _dearest(prospect: Prospect) -> DemandNow | None:

@@ -48,6 +48,7 @@ class Book:
         self._zone = ZoneInfo(tariff.timezone)
         self._days: dict[date, tuple[Kind, frozenset[str]]] = {}
         self._moments: dict[int, Moment] = {}
+        self._energy: dict[tuple[Kind, frozenset[str], int], list[int]] = {}
         self._components: dict[str, list[int]] = {}
         for number, price in enumerate(tariff.energy):
             self._components.setdefault(price.component, []).append(number)
@@ -84,6 +85,13 @@ class Book:
 
     def energy(self, moment: Moment) -> list[int]:
         """Return the numbers of the energy prices that hold, one of each component at most."""
+        key = (moment.kind, moment.seasons, moment.minute)
+        known = self._energy.get(key)
+        if known is None:
+            known = self._energy[key] = self._energy_of(moment)
+        return known
+
+    def _energy_of(self, moment: Moment) -> list[int]:
         found = []
         for numbers in self._components.values():
             for number in numbers:

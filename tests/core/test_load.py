@@ -183,3 +183,16 @@ def test_what_a_vehicle_gives_back_is_kept_beside_what_it_gets() -> None:
     again = Load()
     again.restored(Restored(0, NOON + 700_000, "b", None, [*rows.values()], [], [], {}))
     assert again._given_wms == {"s": 1_198 * 3_600_000}
+
+
+def test_a_meter_that_is_read_seldom_counts_as_long_as_it_is_believed():
+    """By setting a meter may be silent for up to 10 s: what flowed between two such readings is no gap."""
+
+    def measured_ms(load):
+        rows = []
+        for at_ms in range(0, QUARTER_MS + 8_000, 8_000):
+            rows += load.step(Tick(at_ms, NOON + at_ms), SiteNow(60_000, None), [])
+        return max(row.measured_ms for row in rows if isinstance(row, LoadBlock))
+
+    assert measured_ms(Load(10_000)) == QUARTER_MS
+    assert measured_ms(Load(5_000)) < QUARTER_MS // 10

@@ -97,6 +97,13 @@ def test_who_is_to_come_within_a_day_is_planned_for_and_who_is_there_only_once()
     assert [c.id.split("@")[0] for c in found.problem.chargers] == ["bay-1", "bay-2", "bay-1"]
 
 
+def test_who_needs_hours_is_planned_up_to_the_slack_that_departures_have() -> None:
+    """Else whoever the plan keeps at the peak all night leaves it in the morning, at full power."""
+    need_wh = 2 * 22_080  # two hours at its own maximum
+    assert drawn(stayer(hours=6, need_wh=need_wh)).chargers[0].to_slot == 69  # 15 min before
+    assert drawn(stayer(hours=2.25, need_wh=need_wh)).chargers[0].to_slot == 26  # no time for that: 3
+
+
 def test_who_is_late_is_expected_for_two_hours() -> None:
     window = Window("a", "bay-2", 16 * 60, 20 * 60, 9_000)  # 53 minutes late
     today, _tomorrow = prospect.draw(SITE, Prospect(WALL_MS, (), windows=(window,))).stayers
