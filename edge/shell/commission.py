@@ -7,7 +7,8 @@ Rule 1: what is done is done: after every test the protocol is on the disk, and 
         drawn) is worked out of the protocol again.
 Rule 2: nothing moves current before somebody has confirmed it; what is not confirmed is an open point.
 Rule 3: a device with a fault on its line is not tested further, and one that does not obey is left in peace.
-Rule 4: whatever happens, the chargers are paused at the end and then left to their own fallback.
+Rule 4: the whole depot charges only where nothing was found that differs from the drawing that holds it.
+Rule 5: whatever happens, the chargers are paused at the end and then left to their own fallback.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -38,6 +39,9 @@ REST_MS = 10 * SECOND_MS
 
 # Faults after which a device is not tested further.
 LEFT_ALONE = ("doubled unit", "not found", "bad line")
+
+# Steps whose faults say that the depot is not as it is drawn: then no test may rely on the drawing (I1).
+AS_DRAWN = ("find", "meters", "where")
 
 
 class Bench(Interface):
@@ -166,6 +170,10 @@ class Commission:
 
     async def _silences(self) -> None:
         """The dead gateway, and the silent meters: with those chargers that obey and have fallen back."""
+        if says := self._not_as_drawn():
+            finding = Finding("fallback", "", "open", "not the whole depot", says)
+            self._write(Result("fallback", "gateway", findings=[finding]))
+            return
         sound = [c for c in self._obedient() if not self._faulty(c.id)]
         if len(sound) < len(self.site.chargers):
             left = ", ".join(c.id for c in self.site.chargers if c not in sound)
@@ -187,8 +195,8 @@ class Commission:
         ):
             return
         wild = [c.id for c in self.site.chargers if self._faulty(c.id)]
-        if wild:
-            says = f"{', '.join(wild)} would not be held; mend that first"
+        says = f"{', '.join(wild)} would not be held; mend that first" if wild else self._not_as_drawn()
+        if says:
             self._write(Result("holds", "", findings=[Finding("holds", "", "open", "not tested", says)]))
             return
         await self._test("", commission_tests.holds(self.site, trusted))
@@ -278,6 +286,14 @@ class Commission:
 
     def _obedient(self) -> list[Charger]:
         return [c for c in self._tested() if not any(f.code == "ignores limits" for f in self._faults(c.id))]
+
+    def _not_as_drawn(self) -> str:
+        """Say what differs from the drawing by which the whole depot would be held; "" where nothing does."""
+        wrong = [f for f in self.protocol.findings if f.kind == "fault" and f.step in AS_DRAWN]
+        if not wrong:
+            return ""
+        names = ", ".join(dict.fromkeys(f.device for f in wrong))
+        return f"{names}: not as drawn (see there), so the limits would not hold; mend that first"
 
     def _faulty(self, charger: str) -> bool:
         codes = (*LEFT_ALONE, "ignores limits", "fallback not armed")

@@ -88,3 +88,13 @@ def test_faults_are_refused_where_they_make_no_sense():
     ):
         with pytest.raises(BadFault):
             put(bench.depot, fault)
+
+
+def test_a_depot_that_is_not_as_drawn_is_never_charged_whole():
+    """With this charger at another panel than drawn, holding the drawing's limits overloaded the real panel."""
+    bench, fault = faulty("wrong_parent", 12)
+    protocol = commissioned(bench)
+    assert (fault.device, "wrong parent") in faults(protocol)
+    left_out = {(f.step, f.code) for f in protocol.findings if f.kind == "open" and fault.device in f.says}
+    assert {("fallback", "not the whole depot"), ("holds", "not tested")} <= left_out
+    assert broken(bench) == []
