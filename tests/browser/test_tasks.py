@@ -82,7 +82,7 @@ def test_change_except_and_remove_a_window(recorded: Served, open_page: Open) ->
     assert (window.ready_by_min, window.not_on) == (7 * 60, ("2026-12-24",))
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("#known button:has-text('Remove')")
-    page.wait_for_function("!document.querySelector('#known').textContent.includes('bay-2')")
+    page.wait_for_function("() => !document.querySelector('#known').textContent.includes('bay-2')")
     assert recorded.rig.store.kept == {}
 
 
@@ -150,7 +150,7 @@ def test_opt_out_of_an_event(recorded: Served, open_page: Open, width: int) -> N
     assert recorded.rig.store.opted_out == {"ev-17": "vans must leave at four"}
     assert [said_.back_in for said_ in recorded.rig.said if isinstance(said_, OptOut)] == [False]
     page.click("#coming button:has-text('Obey it after all')")
-    page.wait_for_function("!document.querySelector('#coming').textContent.includes('opted out')")
+    page.wait_for_function("() => !document.querySelector('#coming').textContent.includes('opted out')")
     assert recorded.rig.store.opted_out == {}
 
 
