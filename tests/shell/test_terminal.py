@@ -164,8 +164,8 @@ def test_top_shows_the_depot_and_answers_keys(state: Path) -> None:
     for words in ("Harbour Street depot", "price: 0.20199 USD/kWh until 16:00", " panel-a ", "bay-5 "):
         assert words in terminal.text
     terminal.press(DOWN + DOWN, "\nbay-3: ")
-    terminal.press(b"\r", "why bay-3")
-    assert "bay-3 gets 8 A because main L2 is full" in terminal.text.replace("\n", " ")
+    terminal.press(b"\r", "\nbay-3 gets 8 A because main L2 is full")
+    assert "\nwhy bay-3" in terminal.text
     terminal.press(b" ", "q leave  ↑↓ choose")
     terminal.press(b"s", "WHY (by trouble)")
     terminal.press(b"e", "the utility's events")

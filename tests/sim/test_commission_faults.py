@@ -91,7 +91,7 @@ def test_faults_are_refused_where_they_make_no_sense():
 
 
 def test_a_depot_that_is_not_as_drawn_is_never_charged_whole():
-    """With this charger at another panel than drawn, holding the drawing's limits overloaded the real panel."""
+    """With a charger at another panel than drawn, holding the drawing's limits overloaded the real panel."""
     bench, fault = faulty("wrong_parent", 12)
     protocol = commissioned(bench)
     assert (fault.device, "wrong parent") in faults(protocol)
