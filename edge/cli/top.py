@@ -8,6 +8,8 @@ nothing: windows and events are changed by `depot window` and `depot events`.
 
 import argparse
 import curses
+import os
+import select
 import sys
 import textwrap
 import time
@@ -34,6 +36,7 @@ exit 0: done.  2: no daemon answers when it begins.
 """
 
 ASK_S = 1.0
+AT_ONCE_S = 0.05  # sooner than that nobody waits for a key
 STALE_MS = 5_000
 KEYS = "q leave  ↑↓ choose  Enter why  s sort  e events"
 
@@ -233,10 +236,13 @@ def _live(screen: "curses.window", args: argparse.Namespace, seen: Status) -> No
     while True:
         _draw(screen, frame(seen, look, screen.getmaxyx()[1] - 1, screen.getmaxyx()[0]), styles)
         screen.timeout(max(1, int((asked_s + ASK_S - time.monotonic()) * 1000)))
+        waiting_s = time.monotonic()
         try:
             key = screen.getkey()
-        except curses.error:  # nobody pressed anything for a second
+        except curses.error:  # nobody pressed anything for a second, or nobody can any more
             key = ""
+            if waiting_s + AT_ONCE_S > time.monotonic() and _gone():
+                return
         do = pressed(key, look, seen) if key else ""
         if do == "leave":
             return
@@ -250,6 +256,17 @@ def _live(screen: "curses.window", args: argparse.Namespace, seen: Status) -> No
             except (control.NoDaemonError, DeskError, msgspec.ValidationError) as error:
                 ago = words.ago(int((asked_s - seen_s) * 1000))
                 look.trouble = f"{ago} old: {error}"
+
+
+def _gone() -> bool:
+    """Say whether the terminal was closed: then its end can be read at once, and no signal may have come."""
+    ready, _, _ = select.select([sys.stdin], [], [], 0)
+    if not ready:
+        return False
+    try:
+        return os.read(sys.stdin.fileno(), 1) == b""
+    except OSError:
+        return True
 
 
 def _ask_why(args: argparse.Namespace, look: Look) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -171,6 +172,24 @@ def test_top_shows_the_depot_and_answers_keys(state: Path) -> None:
     terminal.press(b"e", "the utility's events")
     assert "peak save: at most 40.0 kW" in terminal.text
     assert terminal.leave() == 0
+
+
+def test_top_ends_when_its_terminal_is_closed_even_where_hangups_are_ignored(state: Path) -> None:
+    """As under nohup: nobody is told, and it must not look for keys for ever."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as the child inherits it
+    try:
+        terminal = Terminal(state)
+        terminal.until("q leave")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    os.close(terminal.fd)
+    end = time.monotonic() + 20
+    while os.waitpid(terminal.pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() > end:
+            os.kill(terminal.pid, signal.SIGKILL)
+            os.waitpid(terminal.pid, 0)
+            pytest.fail("it still looks for keys")
+        time.sleep(0.05)
 
 
 def test_top_in_a_pipe_is_one_picture(state: Path, capsys: Capture) -> None:
