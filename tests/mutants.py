@@ -23,6 +23,10 @@ OUTBOX_ROWS, SITE_CHECK, UTILITY = (
     "edge/shell/sitecheck.py",
     "edge/shell/utility.py",
 )
+GIVING, CLAIMS, HOLD = "edge/core/giving.py", "edge/core/claims.py", "edge/core/commission_hold.py"
+COMMISSION, BATTERIES = "edge/shell/commission.py", "edge/shell/sitebatteries.py"
+NOTIFY, ACCESS = "edge/shell/notify.py", "edge/web/access.py"
+LEARNED = "edge/core/learned.py"
 
 Mutant = tuple[str, str, str, str]
 
@@ -311,6 +315,56 @@ OTHERS: list[Mutant] = [
     ("I11", OUTBOX_ROWS, "\"done_wall_ms IS NULL AND telemetry\"", "\"done_wall_ms IS NULL\""),
 ]  # fmt: skip
 
+# What vehicles give back, what is planned first, currents that add as vectors.
+GIVEN: list[Mutant] = [
+    ("I3", GIVING, "if not root.known or root.net_w is None or root.power_w is None:", "if root.power_w is None:"),
+    ("I1", GIVING, "return root.power_w + self._site.export_w - RESERVE_W", "return root.power_w + 10**9"),
+    ("I1", GIVING, "        if spare_w < 0:\n            target_ma +=", "        if spare_w < -10**9:\n            target_ma +="),
+    ("I3", GIVING, "if silent or known.state not in CAN_CHARGE or want.max_ma:", "if known.state not in CAN_CHARGE or want.max_ma:"),
+    ("I2", GIVING, "out = charger.id in charging or charger.id in stopped", "out = charger.id in charging"),
+    ("I2", GIVING, "out = charger.id in charging or charger.id in stopped", "out = charger.id in stopped"),
+    ("I1", GIVING, "tick.wall_trusted and not verdict.violations:", "tick.wall_trusted:"),
+    ("I2", GIVING, "most_ma = min(want.give_ma, charger.discharge_ma)", "most_ma = want.give_ma"),
+    ("I2", GIVING, "return target_ma if target_ma >= charger.min_ma else 0", "return target_ma"),
+    ("I1", STATE, "worst: Triple = (given[0], given[1], given[2])", "worst: Triple = (0, 0, 0)"),
+    ("I1", STATE, "self.may_give_ma = max(self.may_give_ma, current_ma)", "pass"),
+    ("I1", STATE, "return (-abs(currents[0]), -abs(currents[1]), -abs(currents[2]))", "return currents"),
+    ("I8", GRID, "(900 if total_ma >= 0 else 1100)", "900"),
+    ("I4", BATTERIES, "if table.supervision.kind == \"none\" and row.values[\"id\"] not in guarded:", "if False:"),
+    ("I4", BATTERIES, "not 0 < held_ms <= SILENT_WITHIN_MS:", "False:"),
+    ("I1", BATTERIES, "            if sums[phase] > limits[phase]:", "            if False:"),
+    ("I12", CLAIMS, "min_ma=given_ma, max_ma=given_ma, priority=GIVEN", "min_ma=given_ma, max_ma=given_ma"),
+    ("I2", CLAIMS, "        return replace(ask, max_ma=0)\n    return replace(ask, max_ma=most_ma", "        pass\n    return replace(ask, max_ma=most_ma"),
+    ("I12", CLAIMS, "return replace(ask, min_ma=given_ma) if given_ma else", "return ask if given_ma else"),
+    ("I1", GUARD, "less = above_delta_wye((l1, l2, l3)) if room.delta", "less = (l1, l2, l3) if room.delta"),
+    ("I1", GUARD, "if not balance.violations(free, standing,", "if True or not balance.violations(free, standing,"),
+    ("I1", GUARD, "free = _less(rooms, (), paths, raising=True)", "free = _less(rooms, (), paths, raising=False)"),
+    ("I1", GUARD, "return {wish.id: grants[wish.id] for wish in wishes}", "return {wish.id: wish.max_ma for wish in wishes}"),
+]  # fmt: skip
+
+# What commissioning, systemd and the page may do.
+TESTED: list[Mutant] = [
+    ("I3", HOLD, "if event.device not in self._meters or event.device in self.trusted:", "if True:"),
+    ("I1", HOLD, "        if charger.id not in self.located:\n            return (current_ma,", "        if False:\n            return (current_ma,"),
+    ("I1", HOLD, "if wish_ma and charger.id not in self.located:", "if False:"),
+    ("I1", HOLD, "                if sums[p] > node.limit_ma[p]:", "                if False:"),
+    ("I1", HOLD, "        worst |= {name: max(reserve_ma[name], worst[name]) for name in reserve_ma}\n", ""),
+    ("I2", HOLD, "max_ma=wish_ma if wish_ma >= charger.min_ma else 0", "max_ma=wish_ma"),
+    ("I1", COMMISSION, "AS_DRAWN = (\"find\", \"meters\", \"where\")", "AS_DRAWN = ()"),
+    ("I10", COMMISSION, "if not self._agreed[step]:", "if False:"),
+    ("I4", NOTIFY, "                if desk.ticks == seen:\n                    continue\n", ""),
+    ("I4", NOTIFY, "first, seen = seen == 0, desk.ticks", "first, seen = False, desk.ticks"),
+    ("I10", ACCESS, "    if not visitor.may(needed):", "    if False:"),
+    ("I10", ACCESS, "    if method_of(connection) not in READS:", "    if False:"),
+    ("I10", ACCESS, "    if not hmac.compare_digest(given.encode(), visitor.csrf.encode()):", "    if False:"),
+    ("I10", ACCESS, "or (origin and not _same(origin, connection)):", "or False:"),
+    ("I10", ACCESS, "    if needed is None:\n", "    if False:\n"),
+    ("I10", ACCESS, "return from_here and _host(connection.headers) in LOCAL_NAMES and", "return from_here and"),
+    ("I10", ACCESS, "and not _proxied(connection.headers)", ""),
+    ("I12", LEARNED, "ready, need_wh = min(ready, leaves), max(need_wh, found.need_wh)", "ready, need_wh = leaves, found.need_wh"),
+    ("I12", LEARNED, "        if default is None:\n            return None", "        if False:\n            return None"),
+]  # fmt: skip
+
 # Breaks that change nothing, and why; they are not run.
 EQUIVALENT = {
     "told_ma is not None and target_ma > 0 else target_ma": "no setpoint is within half an amp of 0",
@@ -323,4 +377,4 @@ EQUIVALENT = {
     "            self._recent[node.id].samples.clear()\n": "what is older than 5 s is dropped by its age",
 }
 
-ALL = [*KNOWN, *LOAD, *LIMIT, *DECIDE, *WIRE, *OTHERS]
+ALL = [*KNOWN, *LOAD, *LIMIT, *DECIDE, *WIRE, *OTHERS, *GIVEN, *TESTED]

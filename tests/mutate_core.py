@@ -45,11 +45,26 @@ SIGNALS = ["tests/core/test_signals.py", "tests/core/test_demand_response.py", "
            "tests/story/test_signals_told.py", "tests/story/test_controller.py"]  # fmt: skip
 GRID = ["tests/core/test_gridlimits.py"]
 PLANNED = ["tests/core/test_promises.py", "tests/core/test_asks.py", "tests/story/test_planned_night.py"]
+BACK = [
+    "tests/sim/test_giving_back.py",
+    "tests/story/test_giving_back_night.py",
+    "tests/core/test_giveplan.py",
+]
+HELD = ["tests/shell/test_commission_run.py", "tests/sim/test_commission_faults.py"]
+DOORS = ["tests/browser/test_roles.py", "tests/browser/test_accounts_web.py", "tests/browser/test_doors.py"]
 FIRST = {
-    "edge/core/state.py": ["tests/core/test_state.py", "tests/core/test_grid.py", *STORIES],
-    "edge/core/grid.py": ["tests/core/test_grid.py", *STORIES],
+    "edge/core/giving.py": BACK,
+    "edge/core/claims.py": ["tests/core/test_claims.py", "tests/sim/test_transformer_day.py", *STORIES],
+    "edge/core/commission_hold.py": HELD,
+    "edge/core/learned.py": ["tests/story/test_weeks.py"],
+    "edge/shell/commission.py": HELD,
+    "edge/shell/sitebatteries.py": ["tests/shell/test_sitefile.py", *BACK],
+    "edge/shell/notify.py": ["tests/shell/test_notify.py"],
+    "edge/web/access.py": DOORS,
+    "edge/core/state.py": ["tests/core/test_state.py", "tests/core/test_grid.py", *STORIES, *BACK],
+    "edge/core/grid.py": ["tests/core/test_grid.py", *STORIES, *BACK],
     "edge/core/limits.py": ["tests/core/test_limits.py", *STORIES],
-    "edge/core/guard.py": ["tests/core/test_guard.py", *STORIES],
+    "edge/core/guard.py": ["tests/core/test_guard.py", *STORIES, "tests/sim/test_transformer_day.py"],
     "edge/core/asks.py": [*PLANNED, *STORIES],
     "edge/core/fallback.py": ["tests/core/test_fallback.py", "tests/shell/test_sitefile.py"],
     "edge/core/demand": SIGNALS,
